@@ -1,0 +1,1 @@
+"""Helpers of ./start and ./check; not part of the installed workbench."""

@@ -1,0 +1,198 @@
+"""Targets: kinds of boards, each described by one file.  Finding, loading and describing them; nothing is
+written.
+
+A target is looked for in the bench folder's `targets/`, then in the folders of WORKBENCH_TARGETS, then
+among those that come with the workbench; the first file with the name counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import workbench
+from workbench import settings
+from workbench.boards import target_file as tf
+from workbench.boards.target_checks import inconsistencies
+from workbench.boards.toml_file import FileInvalid, Problem, parse, read_bytes, shown_text, suggestion
+from workbench.errors import InputError, WorkbenchError
+
+_PACKAGE: Final = Path(workbench.__file__).resolve().parent
+
+
+class TargetFileInvalid(FileInvalid):
+    """A target file is wrong."""
+
+    code = "target-invalid"
+    default_cause = "a target file that does not describe a board the workbench can handle"
+
+
+class TargetUnknown(InputError):
+    """There is no target of that name."""
+
+    code = "target-unknown"
+    default_cause = "a mistyped name, or a target file that lies elsewhere"
+    default_action = "see `workbench target list`; further folders can be named in WORKBENCH_TARGETS"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A kind of board.  The tables are those of the file, see `target_file`."""
+
+    path: Path
+    name: str
+    title: str
+    description: str
+    capabilities: frozenset[str]
+    chip: tf.Chip
+    debug: tf.DebugWires
+    memory: tuple[tf.Memory, ...]
+    image_slots: tuple[tf.ImageSlot, ...]
+    identity: tf.Area | None
+    lock: tf.Lock | None
+    console: tf.Console
+    twin: tf.TwinRecipe | None
+
+    @property
+    def pack_path(self) -> Path | None:
+        """The CMSIS pack, if the target needs one."""
+        return self.path.parent / self.debug.pack if self.debug.pack else None
+
+    @property
+    def script_path(self) -> Path | None:
+        """The pyOCD user script, if the target has one."""
+        return self.path.parent / self.debug.script if self.debug.script else None
+
+    def memory_at(self, address: int) -> tf.Memory | None:
+        """The region that holds `address`, None outside the memory map."""
+        return next((m for m in self.memory if m.holds(address, 1)), None)
+
+    def memory_named(self, name: str) -> tf.Memory:
+        """The region called `name`; raises InputError."""
+        found = next((m for m in self.memory if m.name == name), None)
+        if found is None:
+            raise _no_such("memory", name, self, [m.name for m in self.memory])
+        return found
+
+    def image_slot(self, name: str) -> tf.ImageSlot:
+        """The image slot called `name`; raises InputError."""
+        found = next((s for s in self.image_slots if s.name == name), None)
+        if found is None:
+            raise _no_such("image slot", name, self, [s.name for s in self.image_slots])
+        return found
+
+
+def load_target(name_or_path: str | Path, *, bench_folder: Path | None = None) -> Target:
+    """The target of that name, or from that file if it is a Path, ends in `.toml` or has a slash.
+
+    Raises TargetUnknown, or TargetFileInvalid with all mistakes of the file.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
+        return _from_file(Path(name_or_path))
+    known = target_paths(bench_folder)
+    if text not in known:
+        raise TargetUnknown(f"no target is called '{shown_text(text)}'{suggestion(text, known)}")
+    return _from_file(known[text])
+
+
+def parse_target(content: bytes, path: Path) -> Target:
+    """The target that `content` describes; `path` is where it is from, for its name, errors and relative
+    paths.
+    """
+    file = parse(content, path, tf.TargetFile, TargetFileInvalid)
+    problems = inconsistencies(file, path)
+    if problems:
+        raise TargetFileInvalid(path, problems)
+    return _target(file, path)
+
+
+def target_paths(bench_folder: Path | None = None) -> dict[str, Path]:
+    """Files of all targets by name, sorted; where two folders have the same name, the nearer one."""
+    found: dict[str, Path] = {}
+    for folder in target_folders(bench_folder):
+        for path in sorted(folder.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def list_targets(*, bench_folder: Path | None = None) -> tuple[Target | TargetFileInvalid, ...]:
+    """All targets, sorted by name; a wrong file is listed as the error that loading it gives."""
+    targets: list[Target | TargetFileInvalid] = []
+    for path in target_paths(bench_folder).values():
+        try:
+            targets.append(_from_file(path))
+        except TargetFileInvalid as error:
+            targets.append(error)
+    return tuple(targets)
+
+
+def target_folders(bench_folder: Path | None = None) -> list[Path]:
+    """Where target files are looked for, nearest first; folders that are not there are left out."""
+    own = [bench_folder / "targets"] if bench_folder is not None else []
+    ours = [_PACKAGE / "_targets", _PACKAGE.parent / "targets"]
+    return [f for f in [*own, *settings.target_folders(), *ours] if f.is_dir()]
+
+
+def _from_file(path: Path) -> Target:
+    if path.is_dir():
+        raise TargetFileInvalid(path, [Problem("(file)", "a folder", "must be a target file, NAME.toml")])
+    return parse_target(read_bytes(path, TargetFileInvalid), path)
+
+
+def _target(file: tf.TargetFile, path: Path) -> Target:
+    return Target(
+        path=path.absolute(),
+        name=file.target.name,
+        title=file.target.title,
+        description=file.target.description.strip(),
+        capabilities=frozenset(file.target.capabilities),
+        chip=file.chip,
+        debug=file.debug,
+        memory=file.memory,
+        image_slots=file.image_slots,
+        identity=file.identity,
+        lock=file.lock,
+        console=file.console,
+        twin=file.twin,
+    )
+
+
+def _no_such(kind: str, name: str, target: Target, known: list[str]) -> WorkbenchError:
+    names = ", ".join(known) or "none"
+    return InputError(
+        f"target {target.name} has no {kind} called '{shown_text(name)}'{suggestion(name, known)}",
+        cause=f"a mistyped name; there are: {names}",
+    )
+
+
+def describe_target(target: Target) -> str:
+    """The target in words, a few lines of plain text for a person."""
+    chip = f"{target.chip.part}, {target.chip.core.replace('cortex-m', 'Cortex-M')}"
+    lines = [
+        f"{target.name}: {target.title}",
+        *(f"  {line}" for line in target.description.splitlines()),
+        f"  chip          {chip}",
+        f"  debug         pyOCD target {target.debug.pyocd}, {target.debug.wire.upper()}",
+        f"  can           {', '.join(sorted(target.capabilities)) or 'nothing'}",
+        f"  console       {target.console.baud} baud",
+        *(f"  {m.kind:<13} {m.name}: {_range(m)}{_sectors(m)}" for m in target.memory),
+        *(f"  image slot    {s.name}: {_range(s)} in {s.memory}" for s in target.image_slots),
+    ]
+    if target.identity is not None:
+        lines.append(f"  identity      {_range(target.identity)}, which no image may overwrite")
+    if target.lock is not None:
+        lines.append(f"  lock          {target.lock.kind}, recovered by {target.lock.recover}")
+    lines.append(f"  virtual twin  {target.twin.machine if target.twin else 'none'}")
+    lines.append(f"  file          {target.path}")
+    return "\n".join(lines)
+
+
+def _range(area: tf.Area) -> str:
+    size = f"{area.size // 1024} KiB" if area.size % 1024 == 0 else f"{area.size} bytes"
+    return f"{area.start:#010x} to {area.end - 1:#010x}, {size}"
+
+
+def _sectors(memory: tf.Memory) -> str:
+    return f", sectors of {memory.sector} bytes" if memory.sector is not None else ""

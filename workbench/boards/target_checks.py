@@ -1,0 +1,165 @@
+"""What the values of a target file must agree on.  Pure, but for looking whether the files it names exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from workbench.boards.target_file import ADDRESS_END, Area, ImageSlot, Memory, TargetFile
+from workbench.boards.toml_file import Problem, shown, suggestion
+
+
+def inconsistencies(file: TargetFile, path: Path) -> list[Problem]:
+    """Every contradiction in the file at `path`, in the order of the file."""
+    return [
+        *_name(file, path),
+        *_capabilities(file),
+        *_chip(file),
+        *_named_files(file, path),
+        *_memories(file.memory),
+        *_image_slots(file),
+        *_identity(file),
+        *_lock(file),
+    ]
+
+
+def _name(file: TargetFile, path: Path) -> Iterator[Problem]:
+    if path.suffix == ".toml" and path.stem != file.target.name:
+        yield Problem("target.name", repr(file.target.name), f"must be {path.stem!r}, as the file is called")
+
+
+def _capabilities(file: TargetFile) -> Iterator[Problem]:
+    needs = {
+        "chip-id": (file.chip.id, "a [chip.id] table"),
+        "lock": (file.lock, "a [lock] table"),
+        "identity": (file.identity, "an [identity] table"),
+        "flash": (any(m.kind == "flash" for m in file.memory), '[[memory]] of kind = "flash"'),
+    }
+    for index, word in enumerate(file.target.capabilities):
+        present, what = needs.get(word, (True, ""))
+        if not present:
+            yield Problem(f"target.capabilities[{index}]", repr(word), f"needs {what}, or must be left out")
+
+
+def _chip(file: TargetFile) -> Iterator[Problem]:
+    flash = sum(m.size for m in file.memory if m.kind == "flash")
+    kib = file.chip.flash_kib
+    if kib is not None and kib * 1024 != flash:
+        yield Problem(
+            "chip.flash_kib", str(kib), f"must be {flash / 1024:g}, the sum of the [[memory]] of kind flash"
+        )
+
+
+def _named_files(file: TargetFile, path: Path) -> Iterator[Problem]:
+    for key, named in (("debug.pack", file.debug.pack), ("debug.script", file.debug.script)):
+        if named is not None and not (path.parent / named).is_file():
+            yield Problem(key, repr(named), f"must be a file; there is none at {path.parent / named}")
+
+
+def _memories(memories: Sequence[Memory]) -> Iterator[Problem]:
+    for index, memory in enumerate(memories):
+        key = f"memory[{index}]"
+        yield from _inside_address_space(key, memory)
+        yield from _sector(key, memory)
+        for earlier_index, earlier in enumerate(memories[:index]):
+            if memory.name == earlier.name:
+                yield Problem(
+                    f"{key}.name", repr(memory.name), f"must differ from that of memory[{earlier_index}]"
+                )
+            if memory.overlaps(earlier):
+                yield Problem(f"{key}.start", shown(memory.start), f"overlaps {_words(earlier)}")
+
+
+def _sector(key: str, memory: Memory) -> Iterator[Problem]:
+    if memory.kind != "flash":
+        if memory.sector is not None:
+            yield Problem(
+                f"{key}.sector",
+                shown(memory.sector),
+                f"must be left out: {memory.kind} is not erased by sector",
+            )
+    elif memory.sector is None:
+        yield Problem(
+            f"{key}.sector",
+            "(absent)",
+            "must be the bytes that one erase clears, such as 1024: flash needs it",
+        )
+    else:
+        for name, value in (("start", memory.start), ("size", memory.size)):
+            if value % memory.sector:
+                right = f"must be a multiple of the sector size, {shown(memory.sector)}"
+                yield Problem(f"{key}.{name}", shown(value), right)
+
+
+def _image_slots(file: TargetFile) -> Iterator[Problem]:
+    for index, slot in enumerate(file.image_slots):
+        key = f"image_slots[{index}]"
+        memory = next((m for m in file.memory if m.name == slot.memory), None)
+        if memory is None:
+            known = [m.name for m in file.memory]
+            right = f"must be one of {', '.join(known)}{suggestion(slot.memory, known)}"
+            yield Problem(f"{key}.memory", repr(slot.memory), right)
+        else:
+            yield from _slot_in_memory(key, slot, memory)
+        for other_index, other in enumerate(file.image_slots[:index]):
+            if slot.name == other.name:
+                yield Problem(
+                    f"{key}.name", repr(slot.name), f"must differ from that of image_slots[{other_index}]"
+                )
+            if slot.overlaps(other):
+                yield Problem(f"{key}.start", shown(slot.start), f"overlaps image slot {_words(other)}")
+
+
+def _slot_in_memory(key: str, slot: ImageSlot, memory: Memory) -> Iterator[Problem]:
+    if not memory.holds(slot.start, slot.size):
+        inside = f"must lie inside {_words(memory)}"
+        yield Problem(key, f"{slot.start:#x}..{slot.end:#x}", inside)
+    elif memory.kind == "config" or not memory.writable:
+        yield Problem(f"{key}.memory", repr(slot.memory), "must be writable flash or RAM")
+    elif memory.sector is not None:
+        yield from _on_sectors(key, slot, memory)
+
+
+def _on_sectors(key: str, area: Area, memory: Memory) -> Iterator[Problem]:
+    if memory.sector is not None:
+        for name, value, offset in (
+            ("start", area.start, area.start - memory.start),
+            ("size", area.size, area.size),
+        ):
+            if offset % memory.sector:
+                right = f"must fall on the borders of {memory.name}'s sectors of {shown(memory.sector)} bytes"
+                yield Problem(f"{key}.{name}", shown(value), right)
+
+
+def _identity(file: TargetFile) -> Iterator[Problem]:
+    area = file.identity
+    if area is None:
+        return
+    memory = next((m for m in file.memory if m.kind == "flash" and m.holds(area.start, area.size)), None)
+    if memory is None:
+        yield Problem(
+            "identity", f"{area.start:#x}..{area.end:#x}", "must lie inside a [[memory]] of kind flash"
+        )
+    else:
+        yield from _on_sectors("identity", area, memory)
+    for slot in file.image_slots:
+        if slot.overlaps(area):
+            yield Problem("identity.start", shown(area.start), f"overlaps image slot {_words(slot)}")
+
+
+def _lock(file: TargetFile) -> Iterator[Problem]:
+    if file.lock is not None:
+        register = file.lock.register_
+        if not any(m.kind == "config" and m.holds(register, 4) for m in file.memory):
+            yield Problem("lock.register", shown(register), "must lie inside a [[memory]] of kind config")
+
+
+def _inside_address_space(key: str, area: Area) -> Iterator[Problem]:
+    if area.end > ADDRESS_END:
+        yield Problem(
+            f"{key}.size", shown(area.size), f"goes beyond 0xffffffff; at most {ADDRESS_END - area.start:#x}"
+        )
+
+
+def _words(area: Memory | ImageSlot) -> str:
+    return f"{area.name!r} ({area.start:#x}..{area.end:#x})"

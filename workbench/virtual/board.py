@@ -1,0 +1,108 @@
+"""A twin with its power on: chip, debug port, serial line and non-volatile memory put together."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from workbench.virtual import nvm, process
+from workbench.virtual.chips import MODELS
+from workbench.virtual.core import Core
+from workbench.virtual.dap import DebugPort
+from workbench.virtual.memory import ChipMemory
+from workbench.virtual.nvm import Nvm, Reason, replace_file
+from workbench.virtual.uart import Uart
+
+NVM_FILE: Final = "nvm.bin"
+CHIP_FILE: Final = "chip.json"
+CUT_FILE: Final = "last-cut.json"
+LOG_FILE: Final = "supervisor.log"
+TTY_LINK: Final = "tty"
+
+
+def remark(saved: Nvm) -> str | None:
+    """What a person should know about the state that the memory comes back in; None after an ordinary switch-off."""
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(saved.saved_at))
+    if saved.reason == "lost":
+        return f"the power was lost at {when}; flash and UICR are as they were at that moment"
+    if saved.reason == "cut":
+        return f"the power was cut on purpose at {when}; flash and UICR are as they were at that operation"
+    if saved.reason == "checkpoint":
+        return f"the power was lost unseen; flash and UICR are as last saved, at {when}"
+    return None
+
+
+class Board:
+    """Owns QEMU and everything around it.  Raises OSError, MachineGone, NvmDamaged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        chip = json.loads((folder / CHIP_FILE).read_text("ascii"))
+        self.model = MODELS[chip["machine"]]
+        self.remark: str | None = None
+        controller = self.model.nvm
+        self._saved = Nvm(b"", b"")
+        if controller:
+            self._saved = nvm.load(folder / NVM_FILE, controller.flash.size, controller.uicr.size)
+            self.remark = remark(self._saved)
+        self.wires = process.start(self.model, folder / NVM_FILE if controller else None, folder / LOG_FILE)
+        self.core = Core(self.model, self.wires, self.checkpoint)
+        self.memory = ChipMemory(self.model, self.core, bytes.fromhex(chip["chip_id"]), self.wires.say)
+        self.port = DebugPort(self.model, self.core, self.memory)
+        if controller:
+            self.wires.say(f"uicr {self._saved.uicr.hex()}")
+            self.memory.load(self._saved.flash, self._saved.uicr)
+            self._save("checkpoint")
+        self.core.held_in_reset = True
+        self.uart = Uart(self.wires.uart, folder / TTY_LINK)
+        self.core.assert_reset(False)
+
+    def checkpoint(self) -> None:
+        """Save the memories if they have changed, in case everything dies at once."""
+        if self.model.nvm:
+            flash, uicr = self.memory.contents()
+            if (flash, uicr) != (self._saved.flash, self._saved.uicr):
+                self._save("checkpoint", flash, uicr)
+
+    def _save(self, reason: Reason, flash: bytes | None = None, uicr: bytes | None = None) -> None:
+        if flash is None or uicr is None:
+            flash, uicr = self.memory.contents()
+        self._saved = Nvm(flash, uicr, reason)
+        nvm.save(self.folder / NVM_FILE, self._saved)
+
+    def power_off(self, reason: Reason = "off") -> None:
+        """Take the power away; what the memories hold is kept."""
+        try:
+            self.core.stop()
+            if self.model.nvm:
+                self._save(reason)
+        finally:
+            self.end()
+
+    def cut(self) -> None:
+        """The armed cut has come: keep memories and report, end QEMU."""
+        if self.model.nvm:
+            self._save("cut")
+        replace_file(self.folder / CUT_FILE, json.dumps(self.memory.cut.as_dict()).encode("ascii"))
+        self.end()
+
+    def end(self) -> None:
+        """End QEMU and the serial line without saving."""
+        self.wires.end()
+        self.uart.close()
+
+    def status(self) -> dict[str, Any]:
+        """For `slot list` and `pyocd list`."""
+        return {
+            "machine": self.model.machine,
+            "vendor": self.model.vendor,
+            "product": self.model.product,
+            "target": self.model.pyocd_target,
+            "test_binary": self.model.test_binary,
+            "running": self.core.running,
+            "lockup": self.core.lockup,
+            "operations": self.memory.cut.operations,
+            "remark": self.remark,
+        }

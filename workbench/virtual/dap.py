@@ -1,0 +1,234 @@
+"""The debug port of a twin: SW-DP and one AHB-AP in front of the bus and the core's debug registers.
+
+Source: Arm Debug Interface Architecture Specification ADIv5.2, B2 (DP), C2 (MEM-AP).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from workbench.virtual import debugregs as regs
+from workbench.virtual.chips import PPB, ChipModel
+from workbench.virtual.core import Core
+from workbench.virtual.memory import ChipMemory
+
+STICKYERR: Final = 1 << 5
+POWER_REQUESTS: Final = 1 << 28 | 1 << 30
+CSW_FIXED: Final = 0x43000040
+CSW_WRITABLE: Final = 0x7F000F37
+AUTO_INCREMENT: Final = 1 << 4
+TAR_WRAP: Final = 0x400
+
+
+class Fault(Exception):
+    """The target answers FAULT: a sticky error is set, or the access just failed."""
+
+
+class DebugPort:
+    """One probe's view of the chip."""
+
+    def __init__(self, model: ChipModel, core: Core, memory: ChipMemory) -> None:
+        self.model = model
+        self._core = core
+        self._memory = memory
+        self._debug = core.debug
+        self.reset_link()
+
+    def reset_link(self) -> None:
+        """Line reset and power-on state of the DP."""
+        self._ctrl_stat = 0
+        self._select = 0
+        self._csw = CSW_FIXED | 2
+        self._tar = 0
+        self._rdbuff = 0
+
+    # -- DP
+
+    def read_dp(self, address: int) -> int:
+        """DP register at 0x0, 0x4, 0x8, 0xC of bank 0."""
+        if address == 0x0:
+            return self.model.dp_idr
+        if address == 0x4:
+            if self._select & 0xF:
+                return 0
+            return self._ctrl_stat | (self._ctrl_stat & POWER_REQUESTS) << 1
+        return self._rdbuff if address == 0xC else 0
+
+    def write_dp(self, address: int, value: int) -> None:
+        """DP register: ABORT, CTRL/STAT, SELECT."""
+        if address == 0x0 and value & 1 << 2:
+            self._ctrl_stat &= ~STICKYERR
+        elif address == 0x4 and not self._select & 0xF:
+            self._ctrl_stat = value & (POWER_REQUESTS | 0xF0000FFF & ~0xB2) | self._ctrl_stat & STICKYERR
+        elif address == 0x8:
+            self._select = value
+
+    # -- AP
+
+    def _ap_register(self, address: int) -> int:
+        if self._ctrl_stat & STICKYERR:
+            raise Fault("sticky error")
+        if self._select >> 24:
+            return -1
+        return (self._select & 0xF0) | (address & 0xC)
+
+    def read_ap(self, address: int) -> int:
+        """AP register; other APs than 0 read as zero (there is nothing)."""
+        register = self._ap_register(address)
+        if register == 0x0C:
+            return self._read_words(1)[0]
+        if register in (0x10, 0x14, 0x18, 0x1C):
+            return self._access((self._tar & ~0xF) + register - 0x10, 4)
+        return {0x00: self._csw, 0x04: self._tar, 0xF8: 0xE00FF003, 0xFC: self.model.ap_idr}.get(register, 0)
+
+    def write_ap(self, address: int, value: int) -> None:
+        """AP register."""
+        register = self._ap_register(address)
+        if register == 0x00:
+            self._csw = value & CSW_WRITABLE | CSW_FIXED & 0x40
+        elif register == 0x04:
+            self._tar = value
+        elif register == 0x0C:
+            self._write_words([value])
+        elif register in (0x10, 0x14, 0x18, 0x1C):
+            self._store((self._tar & ~0xF) + register - 0x10, 4, value)
+
+    def read_ap_multiple(self, address: int, count: int) -> list[int]:
+        """`count` reads of the same register."""
+        if self._ap_register(address) == 0x0C:
+            return self._read_words(count)
+        return [self.read_ap(address) for _ in range(count)]
+
+    def write_ap_multiple(self, address: int, values: list[int]) -> None:
+        """Writes to the same register, one after the other."""
+        if self._ap_register(address) == 0x0C:
+            self._write_words(values)
+            return
+        for value in values:
+            self.write_ap(address, value)
+
+    # -- memory
+
+    def _size(self) -> int:
+        size = {0: 1, 1: 2, 2: 4}.get(self._csw & 7)
+        if size is None or self._tar % size:
+            self._fail(f"transfer size or alignment: CSW 0x{self._csw:x}, TAR 0x{self._tar:x}")
+            return 4
+        return size
+
+    def _fail(self, why: str) -> None:
+        self._ctrl_stat |= STICKYERR
+        raise Fault(why)
+
+    def _advance(self, amount: int) -> None:
+        if self._csw >> 4 & 3:
+            self._tar = self._tar & ~(TAR_WRAP - 1) | (self._tar + amount) & (TAR_WRAP - 1)
+
+    def _straight(self, size: int, count: int) -> bool:
+        """Whether `count` transfers are one block of plain memory within an auto-increment page."""
+        whole = size * count
+        inside = self._tar % TAR_WRAP + whole <= TAR_WRAP
+        return count > 1 and size == 4 and bool(self._csw & AUTO_INCREMENT) and inside and self._tar < 0x40000000
+
+    def _read_words(self, count: int) -> list[int]:
+        size = self._size()
+        if self._straight(size, count):
+            if not self._memory.debug_readable(self._tar, 4 * count):
+                self._fail(f"read of 0x{self._tar:x}")
+            data = self._memory.read_block(self._tar, 4 * count)
+            self._advance(4 * count)
+            return [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
+        values = []
+        for _ in range(count):
+            values.append(self._access(self._tar, size))
+            self._advance(size)
+        self._rdbuff = values[-1] if values else 0
+        return values
+
+    def _write_words(self, values: list[int]) -> None:
+        size = self._size()
+        if self._straight(size, len(values)):
+            data = b"".join(v.to_bytes(4, "little") for v in values)
+            if not self._memory.debug_write(self._tar, data):
+                self._fail(f"write to 0x{self._tar:x}")
+            self._advance(len(data))
+            return
+        for value in values:
+            self._store(self._tar, size, value)
+            self._advance(size)
+
+    def _access(self, address: int, size: int) -> int:
+        """One read; the value is in its byte lanes."""
+        lane = 8 * (address & 3) if size < 4 else 0
+        if address in PPB and self._debug.is_mine(address & ~3):
+            word = self._read_debug(address & ~3)
+            return word if size == 4 else word & ((1 << 8 * size) - 1) << lane
+        if not self._memory.debug_readable(address, size):
+            self._fail(f"read of 0x{address:x}")
+        if address >= 0x40000000 and self.model.chip_id and address not in self.model.chip_id:
+            return self._core.bus.read(address, 8 * size) << lane
+        return int.from_bytes(self._memory.read_block(address, size), "little") << lane
+
+    def _store(self, address: int, size: int, value: int) -> None:
+        value = value >> (8 * (address & 3) if size < 4 else 0) & (1 << 8 * size) - 1
+        if address == regs.AIRCR:
+            self._write_aircr(value)
+        elif address in PPB and self._debug.is_mine(address & ~3):
+            self._write_debug(address & ~3, value)
+        elif not self._memory.debug_write(address, value.to_bytes(size, "little")):
+            self._fail(f"write to 0x{address:x}")
+
+    def _write_aircr(self, value: int) -> None:
+        if value & 0xFFFF0000 != regs.VECTKEY:
+            return
+        if value & regs.SYSRESETREQ:
+            self._core.reset()
+        else:
+            self._core.bus.write(regs.AIRCR, value)
+
+    # -- debug registers
+
+    def _read_debug(self, address: int) -> int:
+        if address == regs.DHCSR:
+            return self._debug.dhcsr(halted=self._core.halted, lockup=self._core.lockup)
+        if address == regs.DFSR:
+            return self._debug.dfsr
+        if address == regs.DCRDR:
+            return self._debug.dcrdr
+        if address == regs.DEMCR:
+            return self._debug.demcr
+        return 0 if address == regs.DCRSR else self._debug.read_unit(address)
+
+    def _write_debug(self, address: int, value: int) -> None:
+        if address == regs.DHCSR:
+            self._write_dhcsr(value)
+        elif address == regs.DFSR:
+            self._debug.dfsr &= ~value
+        elif address == regs.DCRDR:
+            self._debug.dcrdr = value
+        elif address == regs.DEMCR:
+            self._debug.demcr = value
+        elif address == regs.DCRSR and value & 1 << 16:
+            self._core.write_register(value & 0x7F, self._debug.dcrdr)
+        elif address == regs.DCRSR:
+            self._debug.dcrdr = self._core.read_register(value & 0x7F)
+        else:
+            was_running = self._core.running and self._core.stop()
+            self._debug.write_unit(address, value)
+            if was_running:
+                self._core.resume()
+
+    def _write_dhcsr(self, value: int) -> None:
+        if value & 0xFFFF0000 != regs.KEY:
+            return
+        core, debug = self._core, self._debug
+        debug.debug_enabled = bool(value & regs.C_DEBUGEN)
+        debug.mask_interrupts = bool(value & regs.C_MASKINTS) and debug.debug_enabled
+        if not debug.debug_enabled:
+            core.resume()
+        elif value & regs.C_HALT:
+            core.halt()
+        elif core.halted and value & regs.C_STEP:
+            core.step()
+        elif core.halted:
+            core.resume()

@@ -1,0 +1,234 @@
+"""pyOCD probe plugin: every powered twin is a debug probe.  Only this file of the room knows pyOCD.
+
+Found by pyOCD through the entry point group `pyocd.probe`.  Writes are collected and sent with the next read or flush.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from pyocd.board.board_ids import BoardInfo
+from pyocd.core import exceptions
+from pyocd.core.plugin import Plugin
+from pyocd.probe.debug_probe import DebugProbe
+
+from workbench import __version__
+from workbench.virtual.protocol import Client, Refused, SupervisorGone, socket_path
+from workbench.virtual.twins import powered
+
+MAX_QUEUE = 64
+
+
+class TwinProbe(DebugProbe):
+    """SWD probe of one twin."""
+
+    def __init__(self, uid: str, status: dict[str, Any]) -> None:
+        super().__init__()
+        self._uid = uid
+        self._status = status
+        self._client: Client | None = None
+        self._queue: list[list[Any]] = []
+        self._wire: DebugProbe.Protocol | None = None
+        self._mutex = threading.RLock()
+        self._reset_asserted = False
+
+    @classmethod
+    def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> Sequence[DebugProbe]:
+        """All powered twins."""
+        return [cls(uid, status) for uid, status in powered().items()]
+
+    @classmethod
+    def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> DebugProbe | None:
+        """The powered twin with exactly this ID."""
+        if not unique_id.startswith("twin-") or not socket_path(unique_id).exists():
+            return None
+        try:
+            with Client(socket_path(unique_id)) as client:
+                return cls(unique_id, client.ask("status"))
+        except SupervisorGone:
+            return None
+
+    # -- what it is
+
+    @property
+    def vendor_name(self) -> str:
+        return str(self._status["vendor"])
+
+    @property
+    def product_name(self) -> str:
+        return str(self._status["product"])
+
+    @property
+    def supported_wire_protocols(self) -> Collection[DebugProbe.Protocol]:
+        return [DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD]
+
+    @property
+    def unique_id(self) -> str:
+        return self._uid
+
+    @property
+    def wire_protocol(self) -> DebugProbe.Protocol | None:
+        return self._wire
+
+    @property
+    def is_open(self) -> bool:
+        return self._client is not None
+
+    @property
+    def capabilities(self) -> set[DebugProbe.Capability]:
+        return set()
+
+    @property
+    def associated_board_info(self) -> BoardInfo | None:
+        return BoardInfo(
+            name=self.product_name, target=self._status["target"], binary=self._status["test_binary"], vendor=self.vendor_name
+        )
+
+    # -- link
+
+    def open(self) -> None:
+        if self._client is None:
+            client = self._guard(lambda: Client(socket_path(self._uid)))
+            try:
+                self._guard(lambda: client.ask("open"))
+            except exceptions.Error:
+                client.close()
+                raise
+            self._client = client
+
+    def close(self) -> None:
+        if self._client is not None:
+            try:
+                self.flush()
+                self._client.ask("close")
+            except (SupervisorGone, Refused, exceptions.Error):
+                pass
+            finally:
+                self._client.close()
+                self._client = None
+
+    def lock(self) -> None:
+        self._mutex.acquire()
+
+    def unlock(self) -> None:
+        self._mutex.release()
+
+    def connect(self, protocol: DebugProbe.Protocol | None = None) -> None:
+        self._wire = DebugProbe.Protocol.SWD
+        self._call(["line-reset"])
+
+    def disconnect(self) -> None:
+        self._wire = None
+
+    def swj_sequence(self, length: int, bits: int) -> None:
+        """Line sequences select SWD, which is all there is."""
+
+    def set_clock(self, frequency: float) -> None:
+        """Any clock will do."""
+
+    def reset(self) -> None:
+        self.flush()
+        self._ask("reset")
+
+    def assert_reset(self, asserted: bool) -> None:
+        self.flush()
+        self._ask("assert-reset", asserted=asserted)
+        self._reset_asserted = asserted
+
+    def is_reset_asserted(self) -> bool:
+        return self._reset_asserted
+
+    # -- transfers
+
+    def flush(self) -> None:
+        with self._mutex:
+            if self._queue:
+                self._send()
+
+    def read_dp(self, addr: int, now: bool = True) -> int | Callable[[], int]:
+        return self._read(["rdp", addr], now)
+
+    def write_dp(self, addr: int, data: int) -> None:
+        self._write(["wdp", addr, data])
+
+    def read_ap(self, addr: int, now: bool = True) -> int | Callable[[], int]:
+        return self._read(["rap", addr], now)
+
+    def write_ap(self, addr: int, data: int) -> None:
+        self._write(["wap", addr, data])
+
+    def read_ap_multiple(self, addr: int, count: int = 1, now: bool = True) -> Any:
+        return self._read(["rapm", addr, count], now)
+
+    def write_ap_multiple(self, addr: int, values: Sequence[int]) -> None:
+        self._write(["wapm", addr, list(values)])
+
+    def _write(self, operation: list[Any]) -> None:
+        with self._mutex:
+            self._queue.append(operation)
+            if len(self._queue) >= MAX_QUEUE:
+                self._send()
+
+    def _read(self, operation: list[Any], now: bool) -> Any:
+        if now:
+            return self._call(operation)
+        try:
+            value = self._call(operation)
+        except exceptions.Error as error:
+            late = error
+
+            def fail() -> Any:
+                raise late
+
+            return fail
+        return lambda: value
+
+    def _call(self, operation: list[Any]) -> Any:
+        with self._mutex:
+            self._queue.append(operation)
+            return self._send()[-1]
+
+    def _send(self) -> list[Any]:
+        queue, self._queue = self._queue, []
+        answer = self._ask("dap", ops=queue)
+        if "fault" in answer:
+            raise exceptions.TransferFaultError()
+        values: list[Any] = answer["values"]
+        return values
+
+    def _ask(self, op: str, **arguments: Any) -> Any:
+        client = self._client
+        if client is None:
+            raise exceptions.ProbeDisconnected(f"probe {self._uid} is not open")
+        return self._guard(lambda: client.ask(op, **arguments))
+
+    def _guard(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except SupervisorGone as error:
+            raise exceptions.ProbeDisconnected(f"{self._uid}: {error}") from error
+        except Refused as error:
+            if error.kind == "busy":
+                raise exceptions.ProbeError(f"{self._uid} is busy: {error}") from error
+            raise exceptions.ProbeError(f"{self._uid}: {error}") from error
+
+
+class TwinProbePlugin(Plugin):
+    """Tells pyOCD about twins."""
+
+    def load(self) -> type[DebugProbe]:
+        return TwinProbe
+
+    @property
+    def name(self) -> str:
+        return "twin"
+
+    @property
+    def description(self) -> str:
+        return "virtual boards of the hardware-in-the-loop workbench"
+
+    @property
+    def version(self) -> str:
+        return __version__

@@ -1,0 +1,218 @@
+"""Twins from outside: make one, switch its power, cut it, find the powered ones.  This is all that other rooms see.
+
+A twin is a folder with its chip's identity and memories.  Switching it on starts its supervisor, switching it off ends it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from workbench.errors import Blame, WorkbenchError
+from workbench.virtual.chips import MODELS
+from workbench.virtual.nvm import replace_file
+from workbench.virtual.protocol import Client, SupervisorGone, socket_path, sockets_dir
+
+START_LIMIT_S: Final = 20.0
+CHIP_FILE: Final = "chip.json"
+CUT_FILE: Final = "last-cut.json"
+CutMode = Literal["clean", "torn"]
+
+
+class TwinFailed(WorkbenchError):
+    """A virtual board could not be powered"""
+
+    code = "twin-failed"
+    blame = Blame.STATION
+    default_cause = "QEMU is missing or ended, or the twin's saved memory is damaged"
+    default_action = "run `workbench doctor`; the twin's folder has supervisor.log"
+
+
+class TwinNotPowered(WorkbenchError):
+    """A virtual board has no power"""
+
+    code = "twin-not-powered"
+    blame = Blame.STATION
+    default_cause = "it was switched off, or an armed power cut came"
+    default_action = "switch it on with `workbench slot power SLOT on`"
+
+
+@dataclass(frozen=True)
+class CutReport:
+    """A cut that came: after how many flash operations, of which kind (word, page, chip, uicr), at which address."""
+
+    operations: int
+    mode: str
+    seed: int
+    kind: str
+    address: int
+
+
+@dataclass(frozen=True)
+class TwinPower:
+    """Power switch of one twin."""
+
+    folder: Path
+    uid: str
+
+    def state(self) -> Literal["on", "off", "unknown"]:
+        """Whether its supervisor answers."""
+        try:
+            self._ask("status")
+        except SupervisorGone:
+            return "off"
+        return "on"
+
+    def on(self) -> str | None:
+        """Switch on; returns a remark about how its memory came back, if there is one.  Raises TwinFailed."""
+        if self.state() == "on":
+            return None
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workbench.virtual.supervisor", str(self.folder), self.uid],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=(self.folder / "supervisor.log").open("ab"),
+            start_new_session=True,
+            cwd="/",
+        )
+        answer = self._first_line(process)
+        if answer.get("already"):
+            return self._wait_until_on()
+        if "ready" not in answer:
+            raise TwinFailed(f"{self.folder.name} could not be switched on: {answer.get('error', 'its supervisor ended')}")
+        remark = answer["remark"]
+        return str(remark) if remark else None
+
+    def _first_line(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+        assert process.stdout is not None
+        with process.stdout:
+            if not select.select([process.stdout], [], [], START_LIMIT_S)[0]:
+                process.kill()
+                raise TwinFailed(f"{self.folder.name} did not start within {START_LIMIT_S:.0f} s")
+            line = process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {}
+        return answer
+
+    def _wait_until_on(self) -> None:
+        deadline = time.monotonic() + START_LIMIT_S
+        while self.state() != "on":
+            if time.monotonic() > deadline:
+                raise TwinFailed(f"{self.folder.name} is being switched on or off by another process for too long")
+            time.sleep(0.02)
+
+    def off(self) -> None:
+        """Switch off and wait until it is."""
+        try:
+            self._ask("off")
+        except SupervisorGone:
+            return
+        deadline = time.monotonic() + START_LIMIT_S
+        while socket_path(self.uid).exists():
+            if time.monotonic() > deadline:
+                raise TwinFailed(f"{self.folder.name} did not switch off within {START_LIMIT_S:.0f} s")
+            time.sleep(0.01)
+
+    def cycle(self, off_s: float = 0.0) -> None:
+        """Off, a pause, on."""
+        self.off()
+        time.sleep(off_s)
+        self.on()
+
+    def arm_cut(self, after_operations: int, mode: CutMode = "clean", seed: int = 0) -> None:
+        """Cut the power after that many flash operations from now.  Raises TwinNotPowered."""
+        (self.folder / CUT_FILE).unlink(missing_ok=True)
+        self._powered("arm-cut", after_operations=after_operations, mode=mode, seed=seed)
+
+    def count_operations(self) -> None:
+        """Start counting flash operations (word writes and erases) from 0."""
+        self._powered("count")
+
+    def operations(self) -> int:
+        """Flash operations since counting started or a cut was armed."""
+        return int(self._powered("status")["operations"])
+
+    def cut_report(self) -> CutReport | None:
+        """The last cut that came, or None when none came since one was armed."""
+        try:
+            raw = json.loads((self.folder / CUT_FILE).read_text("ascii"))
+        except FileNotFoundError:
+            return None
+        return CutReport(raw["operations"], raw["mode"], raw["seed"], raw["kind"], raw["address"])
+
+    def _powered(self, op: str, **arguments: Any) -> Any:
+        try:
+            return self._ask(op, **arguments)
+        except SupervisorGone as error:
+            raise TwinNotPowered(f"{self.folder.name} has no power") from error
+
+    def _ask(self, op: str, **arguments: Any) -> Any:
+        with Client(socket_path(self.uid)) as client:
+            return client.ask(op, **arguments)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A virtual board as a slot sees it."""
+
+    folder: Path
+    probe_uid: str
+    serial_url: str
+    power: TwinPower
+
+
+def plug(folder: Path, name: str, machine: str, title: str = "") -> Twin:
+    """The twin `name` in `folder`, made with a chip of its own if it is not there yet.
+
+    Raises ValueError for an unknown machine, TwinFailed when the folder holds a twin of another machine.
+    """
+    if machine not in MODELS:
+        raise ValueError(f"no virtual machine {machine!r}; there are {', '.join(sorted(MODELS))}")
+    home = folder / name
+    uid = f"twin-{name}-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]}"
+    chip_file = home / CHIP_FILE
+    if not chip_file.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        chip = {"machine": machine, "title": title, "chip_id": secrets.token_bytes(8).hex()}
+        try:
+            with (home / f".chip.{os.getpid()}").open("x") as file:
+                json.dump(chip, file)
+            os.link(file.name, chip_file)
+        except FileExistsError:
+            pass
+        finally:
+            (home / f".chip.{os.getpid()}").unlink(missing_ok=True)
+    found = json.loads(chip_file.read_text("ascii"))["machine"]
+    if found != machine:
+        raise TwinFailed(
+            f"{home} is a {found}, the bench file says {machine}",
+            cause="the slot was given another kind of board",
+            action="name another board in the slot (board = …) or remove the twin's folder",
+        )
+    return Twin(home, uid, str(home / "tty"), TwinPower(home, uid))
+
+
+def replace_chip(twin: Twin, chip_id: bytes) -> None:
+    """Give a twin that is off another chip identity (8 bytes), as if the board had been changed."""
+    raw = json.loads((twin.folder / CHIP_FILE).read_text("ascii"))
+    replace_file(twin.folder / CHIP_FILE, json.dumps({**raw, "chip_id": chip_id.hex()}).encode("ascii"))
+
+
+def powered() -> dict[str, dict[str, Any]]:
+    """Status of every powered twin of this user, by probe ID."""
+    found = {}
+    for path in sorted(sockets_dir().glob("*.sock")):
+        try:
+            with Client(path, timeout_s=2.0) as client:
+                found[path.stem] = client.ask("status")
+        except SupervisorGone:
+            continue
+    return found
