@@ -203,8 +203,10 @@ def test_a_wait_ends_when_the_console_is_closed(board: PtyBoard) -> None:
     console.open()
     closer = threading.Timer(0.05, console.close)
     closer.start()
+    started = time.monotonic()
     with pytest.raises(Stopped):
         console.expect("never", 60)
+    assert time.monotonic() - started < 10
     closer.join()
 
 

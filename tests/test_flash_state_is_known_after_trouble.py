@@ -13,6 +13,7 @@ import pytest
 
 from tests.flash_bench import bench_of, image_of, random_bytes
 from workbench.boards.bench import Slot
+from workbench.boards.power import CutMode, CuttingSwitch
 from workbench.errors import Blame, Stopped
 from workbench.events import Event, Progress
 from workbench.probes.errors import FlashInterrupted, ProbeLost
@@ -105,6 +106,25 @@ def test_an_unplugged_board_is_lost_with_what_is_known(slot: Slot, tmp_path: Pat
     assert state is not None
     slot.need_power().on()
     assert_true(slot, state)
+    assert_recovers(slot, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("operations", "mode"), [(1, "clean"), (57, "torn"), (30_000, "torn"), (50_000, "clean")]
+)
+def test_a_power_cut_at_any_operation_leaves_what_is_told(
+    slot: Slot, tmp_path: Path, operations: int, mode: CutMode
+) -> None:
+    power = slot.need_power()
+    assert isinstance(power, CuttingSwitch)
+    image = image_of(slot, tmp_path, {0: NEW})
+    with pytest.raises(ProbeLost) as lost, open_debug(slot) as debug:
+        power.arm_cut(operations, mode, seed=operations)
+        flash(debug, image)
+    assert power.cut_report() is not None
+    assert lost.value.state is not None
+    power.on()
+    assert_true(slot, lost.value.state)
     assert_recovers(slot, tmp_path)
 
 

@@ -76,9 +76,15 @@ def test_cut_at_any_byte_it_reads_up_to_the_last_whole_line(lines: list[bytes]) 
 
 
 def test_a_last_line_whose_blocks_never_reached_the_disk_is_dropped(lines: list[bytes]) -> None:
-    content = _read([*lines[:-1], b"\0" * (len(lines[-1]) - 1) + b"\n"])
+    content = _read([*lines[:-1], b"\0" * len(lines[-1])])
     assert len(content.events) == 6
     assert content.torn_bytes == len(lines[-1])
+
+
+def test_a_lost_end_of_line_does_not_take_two_lines_for_a_torn_one(lines: list[bytes]) -> None:
+    for byte in (b" ", b"\0", b"}"):
+        with pytest.raises(JournalDamaged):
+            _read([*lines[:-2], lines[-2][:-1] + byte + lines[-1]])
 
 
 @pytest.mark.parametrize("missing", range(7))

@@ -145,6 +145,7 @@ def test_a_forked_child_neither_writes_a_journal_nor_keeps_it_locked(tmp_path: P
     reading_child, writing_child = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(writing)  # so that it ends when the parent does
         code = 1
         try:
             journal.append("event", _event(1))

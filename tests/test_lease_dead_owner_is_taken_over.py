@@ -53,9 +53,13 @@ import os, sys
 from pathlib import Path
 from workbench.boards.leases import lease
 with lease(Path(sys.argv[1]), "dropper", "with a fork") as held:
+    forked, in_child = os.pipe()
     if os.fork() == 0:
+        os.write(in_child, b".")
         sys.stdin.read()
         os._exit(0)
+    os.read(forked, 1)
+    held._watch.end()
     for claim in held._claims:
         claim.close()
     print("holding", flush=True)

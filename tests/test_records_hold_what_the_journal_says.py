@@ -61,9 +61,11 @@ def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path, database_url:
     runs = [_run(tmp_path, database_url) for _ in range(2)]
     with Records.open(database_url) as records:
         assert records.run(runs[0].run_id[:13].upper()).summary.run_id == runs[0].run_id
-        for none_or_many in ("", "%", "_", "zzzz", "'"):
-            with pytest.raises(RunNotFound):
-                records.run(none_or_many)
+        with pytest.raises(RunNotFound, match="more than one"):
+            records.run("")
+        for none in ("%", runs[0].run_id[:4] + "_", "zzzz", "'"):
+            with pytest.raises(RunNotFound, match="no run"):
+                records.run(none)
 
 
 def test_text_that_no_database_can_hold_is_recorded_with_replacements(

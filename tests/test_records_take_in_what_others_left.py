@@ -188,6 +188,18 @@ def test_a_damaged_journal_is_recorded_up_to_the_damage_and_never_passes(
         assert len(records.run(run.run_id).events) == 2
 
 
+def test_a_run_that_passed_does_not_pass_with_something_added_to_its_journal(
+    tmp_path: Path, database_url: str
+) -> None:
+    with Run.begin("read", journal_dir=tmp_path, records=None) as passed:
+        pass
+    with passed.journal_path.open("ab") as journal:
+        journal.write(b"something\n")
+    with Records.open(database_url) as records:
+        (run,) = import_orphans(tmp_path, records).runs
+    assert (passed.verdict, run.verdict, run.complete) == ("PASS", "ERROR", False)
+
+
 def test_what_cannot_be_read_at_all_is_put_aside_once(tmp_path: Path, database_url: str) -> None:
     (tmp_path / "20260101T000000Z-x.jsonl").write_bytes(b"no journal\nat all\n")
     (tmp_path / "20260101T000001Z-y.jsonl").write_bytes(b"")

@@ -13,6 +13,7 @@ import pytest
 
 from workbench.errors import EXIT_CODES, Blame, InputError, Stopped, WorkbenchError
 from workbench.events import Event, Notice, RunFinished, StepFinished, Verdict
+from workbench.station.journal import JournalUnwritable
 from workbench.station.journal_reader import read_journal
 from workbench.station.run import Run
 from workbench.station.throttle import Stamped
@@ -121,15 +122,15 @@ from pathlib import Path
 from workbench.station import journal
 from workbench.station.run import Run
 
-sync = os.fsync
+write = os.write
 
-def slow_sync(fd):
+def interrupted_write(fd, data):
     if finishing:
         os.kill(os.getpid(), signal.SIGINT)
-    sync(fd)
+    return write(fd, data)
 
 finishing = False
-os.fsync = slow_sync
+os.write = interrupted_write
 with Run.begin("flash", journal_dir=Path(sys.argv[1]), records=None) as run:
     finishing = True
     raise KeyboardInterrupt
@@ -163,6 +164,23 @@ def test_the_end_is_on_disk_before_anybody_hears_of_it(
         run.commit()
         order.append("act")
     assert order == ["sync", "sync", "RunStarted", "Notice", "sync", "act", "sync", "RunFinished"]
+
+
+def test_a_run_whose_end_finds_no_room_on_the_disk_does_not_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_fd: int, _data: memoryview) -> int:
+        raise OSError(28, "No space left on device")
+
+    heard: list[Stamped] = []
+    run = Run.begin("flash", journal_dir=tmp_path, records=None, listeners=[heard.append])
+    with pytest.raises(JournalUnwritable), run:
+        monkeypatch.setattr(os, "write", no_room)
+    monkeypatch.undo()
+    finished = heard[-1].event
+    assert isinstance(finished, RunFinished)
+    assert (finished.verdict, run.verdict, run.exit_code) == ("ERROR", "ERROR", 3)
+    assert [event["event"] for event in read_journal(run.journal_path).events] == ["run-started"]
 
 
 def test_after_the_end_nothing_more_is_written(tmp_path: Path) -> None:

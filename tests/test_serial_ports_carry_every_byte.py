@@ -12,6 +12,7 @@ import pytest
 from tests.console_ends import PtyBoard, Rfc2217Server, TcpBoard, pty_board, wait_until
 from workbench.wires.errors import SerialError, SerialLost, SerialTimeout
 from workbench.wires.serial_port import Port, PortSettings, open_port
+from workbench.wires.url_port import Rfc2217
 
 ALL_BYTES = bytes(range(256)) * 8
 
@@ -79,6 +80,16 @@ def test_an_rfc2217_server(rfc2217: Rfc2217Server) -> None:
     assert (rfc2217.device.baudrate, rfc2217.device.parity) == (57_600, "E")
     port.send_break()
     port.close()
+
+
+def test_an_rfc2217_client_reads_in_batches(rfc2217: Rfc2217Server) -> None:
+    device = Rfc2217(timeout=5)
+    device.port = rfc2217.url
+    device.open()
+    device.write(ALL_BYTES)
+    wait_until(lambda: device._read_buffer.qsize() == len(ALL_BYTES))
+    assert device.read() == ALL_BYTES
+    device.close()
 
 
 def test_any_other_pyserial_url() -> None:

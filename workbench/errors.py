@@ -1,7 +1,9 @@
-"""Errors that say whose fault it is; every room raises subclasses of WorkbenchError, and nothing else on purpose.
+"""Errors that say whose fault it is;
 
-An error carries a stable code, what happened, the likely cause and the next action, so that a face can show it
-without a traceback and a script can act on it.  This module imports nothing of the workbench.
+every room raises subclasses of WorkbenchError, and nothing else on purpose.
+
+An error carries a stable code, what happened, the likely cause and the next action, so that a face can show
+it without a traceback and a script can act on it.  This module imports nothing of the workbench.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Typed events: how the core reports progress and results.  Faces draw them, the journal keeps them, `--json` prints them.
+"""Typed events: how the core reports progress and results.
 
-An event holds data only.  `to_json` is the one place that gives them their public form, schema `workbench.event/1`.
-This module imports nothing of the workbench.
+Faces draw them, the journal keeps them, `--json` prints them.
+
+An event holds data only.  `to_json` is the one place that gives them their public form, schema
+`workbench.event/1`. This module imports nothing of the workbench.
 """
 
 from __future__ import annotations
@@ -101,5 +103,8 @@ def event_name(event: Event) -> str:
 
 
 def to_json(event: Event, *, seq: int, time: str) -> dict[str, Any]:
-    """Public form of an event.  `seq` counts from 0 within a run; `time` is UTC, RFC 3339 with microseconds."""
+    """Public form of an event.
+
+    `seq` counts from 0 within a run; `time` is UTC, RFC 3339 with microseconds.
+    """
     return {"schema": SCHEMA, "seq": seq, "time": time, "event": event_name(event), **asdict(event)}

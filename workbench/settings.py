@@ -3,7 +3,8 @@
 WORKBENCH_BENCH       the bench file (default: bench.toml in the current folder or the nearest one above)
 WORKBENCH_TARGETS     further folders with target files, separated as PATH is
 WORKBENCH_DATABASE    SQLAlchemy URL of the records (default: SQLite beside the bench file)
-WORKBENCH_RUNTIME     folder for sockets and leases of this user (default: XDG_RUNTIME_DIR/workbench or /tmp/workbench-UID)
+WORKBENCH_RUNTIME     folder for sockets and leases of this user (default: XDG_RUNTIME_DIR/workbench or
+                      /tmp/workbench-UID)
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ STATE_FOLDER: Final = ".workbench"
 
 
 def runtime_dir() -> Path:
-    """Per-user folder for sockets and leases, created with mode 0700.  Must be short: socket paths end at 107 bytes.
+    """Per-user folder for sockets and leases, created with mode 0700.  Must be short:
+
+    socket paths end at 107 bytes.
 
     Raises OSError where the folder cannot be made, PermissionError where it belongs to somebody else.
     """

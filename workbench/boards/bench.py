@@ -58,6 +58,15 @@ class SlotLacks(WorkbenchError):
     default_action = "add it to the slot in the bench file; `workbench bench detect` shows what is plugged in"
 
 
+class StateFolderUnusable(WorkbenchError):
+    """The bench's state folder cannot be used."""
+
+    code = "state-folder"
+    blame = Blame.STATION
+    default_cause = "the disk is full or read-only, or the folder belongs to somebody else"
+    default_action = "make the bench's folder writable, or move the bench to another one"
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeRef:
     """A debug probe by its full unique ID, and the USB path it must be plugged in at, if that is fixed."""
@@ -252,7 +261,11 @@ def _virtual_slot(folder: Path, name: str, table: bf.SlotTable, target: Target) 
     from workbench.virtual import twins
 
     assert target.twin is not None
-    twin: _Twin = twins.plug(folder, table.board or name, target.twin.machine, target.title)
+    place = folder / settings.STATE_FOLDER / "twins"
+    try:
+        twin: _Twin = twins.plug(place, table.board or name, target.twin.machine, target.title)
+    except OSError as error:
+        raise StateFolderUnusable(f"cannot keep virtual boards in {place}: {error.strerror}") from error
     return Slot(
         name=name,
         target=target,

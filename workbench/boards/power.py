@@ -20,7 +20,7 @@ from workbench.boards.toml_file import shown_text
 from workbench.errors import Blame, WorkbenchError
 
 PowerState = Literal["on", "off", "unknown"]
-CutMode = Literal["after", "before", "torn"]
+CutMode = Literal["clean", "torn"]
 Ask = Callable[[str], bool]
 """Shows a request to a person and waits; True once the person says it is done, False if they refuse."""
 
@@ -65,27 +65,42 @@ class PowerSwitch(Protocol):
         """Off for `off_s` seconds, then on."""
 
 
-@dataclass(frozen=True, slots=True)
-class CutReport:
-    """A power cut that happened: before, in or after the flash operation of this number and address."""
+class CutReport(Protocol):
+    """A power cut that came: after how many flash operations, in which mode, at which kind of operation and
+    where.
+    """
 
-    operation: int
-    mode: CutMode
-    address: int | None
+    @property
+    def operations(self) -> int: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def address(self) -> int: ...
 
 
 @runtime_checkable
 class CuttingSwitch(PowerSwitch, Protocol):
-    """A switch that can cut power at a chosen flash operation."""
+    """A switch that can cut power at a chosen flash operation (a word written, a sector or the chip
+    erased).
+    """
 
-    def arm_cut(self, after_operations: int, mode: CutMode, seed: int) -> None:
-        """Cut at the operation of that number, counted from now; `seed` chooses the bits of a torn write."""
+    def arm_cut(self, after_operations: int, mode: CutMode = "clean", seed: int = 0) -> None:
+        """Cut after that many operations, counted from now; `torn` leaves the last one half done, by
+        `seed`.
+        """
 
-    def cut_report(self) -> object | None:
-        """What the armed cut did, None while it has not happened."""
+    def cut_report(self) -> CutReport | None:
+        """The cut that came since one was armed, None while none has."""
+
+    def count_operations(self) -> None:
+        """Start counting operations from 0."""
 
     def operations(self) -> int:
-        """Flash operations since power on."""
+        """Operations since counting started or a cut was armed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,68 +1,78 @@
 """Finding debug probes: one by its full unique ID, or all that are plugged in, without opening anybody's
 probe.
 
-Calls pyOCD, so it runs in a session's thread.  USB probes are first looked for in sysfs: one that is not
-there is missing at once, and only the driver of the right kind is asked.  `TYPE:ID` names pyOCD's probe
-plugin as pyOCD does.
+USB probes are first looked for where the kernel lists them: one that is not there is missing at once, and
+only the driver of the right kind is asked.  `TYPE:ID` names pyOCD's probe plugin as pyOCD does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from workbench.boards.bench import ProbeRef
-from workbench.probes import usb
+from workbench.boards.detect import ProbeSeen
+from workbench.boards.usb import ProbeMoved
 from workbench.probes.errors import ProbeMissing
 from workbench.probes.faults import time_told, translated
 from workbench.probes.limits import Limits, Worker
+from workbench.probes.quiet import keep_quiet
+from workbench.probes.usb import is_named, usb_probes
 
 _USB_KINDS: Final = frozenset({"cmsisdap", "jlink", "stlink", "picoprobe"})
 _LIST_TIMEOUT_S: Final = 10.0
+_BOARD_ID_CHARS: Final = 4
+"""A DAPLink probe's serial number begins with the ID of its board."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeenProbe:
-    """A probe that is plugged in.  `usb_path`: the place on USB, such as "1-1.2"; None elsewhere."""
+def list_probes(timeout_s: float = _LIST_TIMEOUT_S) -> tuple[ProbeSeen, ...]:
+    """All probes that are plugged in, sorted by unique ID, with pyOCD's target where the board is known.
 
-    unique_id: str
-    description: str
-    kind: str
-    usb_path: str | None = None
-
-
-def list_probes(timeout_s: float = _LIST_TIMEOUT_S) -> tuple[SeenProbe, ...]:
-    """All probes that are plugged in, sorted by unique ID.  USB probes come from sysfs and are not opened.
-
-    Raises DebugTimeout or DebugError when a probe plugin hangs or fails.
+    USB probes come from the kernel's list and are not opened.  Raises DebugTimeout or another DebugError when
+    a probe plugin hangs or fails.
     """
+    keep_quiet()
     worker = Worker("probe list")
     try:
         with time_told("looking for debug probes"):
-            others = worker.run(lambda _reporter: _others(), Limits(timeout_s))
+            found = worker.run(lambda _reporter: _all(), Limits(timeout_s))
     finally:
         worker.close()
-    on_usb = (
-        SeenProbe(p.serial, f"{p.vendor} {p.product}".strip(), p.kind, p.usb_path)
-        for p in usb.usb_probes() or ()
-        if p.serial is not None
-    )
-    return tuple(sorted((*others, *on_usb), key=lambda probe: probe.unique_id))
+    return tuple(sorted(found, key=lambda probe: probe.unique_id))
 
 
-def _others() -> list[SeenProbe]:
-    """Probes of plugins that are not on USB."""
+def _all() -> list[ProbeSeen]:
     with translated("looking for debug probes"):
-        return [
-            SeenProbe(probe.unique_id, probe.description, kind)
+        others = [
+            _seen(probe)
             for kind, driver in _drivers().items()
             if kind not in _USB_KINDS
             for probe in driver.get_all_connected_probes(None, False)
         ]
+        on_usb = [
+            ProbeSeen(device.serial, device.product, _daplink_target(device.serial))
+            for _, device in usb_probes() or ()
+            if device.serial is not None
+        ]
+        return [*others, *on_usb]
+
+
+def _seen(probe: Any) -> ProbeSeen:
+    board = probe.associated_board_info
+    return ProbeSeen(probe.unique_id, probe.description, board.target if board is not None else None)
+
+
+def _daplink_target(serial: str) -> str | None:
+    from pyocd.board.board_ids import BOARD_ID_TO_INFO
+
+    board = BOARD_ID_TO_INFO.get(serial[:_BOARD_ID_CHARS])
+    return board.target if board is not None else None
 
 
 def find_probe(wanted: ProbeRef) -> Any:
-    """pyOCD's probe with this full unique ID, not opened.  Raises ProbeMissing."""
+    """pyOCD's probe with this full unique ID, not opened; runs in a session's thread.
+
+    Raises ProbeMissing, ProbeMoved.
+    """
     kind, _, rest = wanted.unique_id.partition(":")
     drivers = _drivers()
     if rest and (kind.lower() in drivers or kind.lower() in _USB_KINDS):
@@ -73,15 +83,18 @@ def find_probe(wanted: ProbeRef) -> Any:
             and (probe := driver.get_probe_with_id(wanted.unique_id, False)) is not None
         ):
             return probe
-    for name in _usb_kinds_of(wanted, wanted.unique_id):
-        driver = drivers.get(name)
-        if driver is not None and (probe := driver.get_probe_with_id(wanted.unique_id, False)) is not None:
+    for name in usb_kinds_of(wanted, wanted.unique_id):
+        usb_driver = drivers.get(name)
+        if (
+            usb_driver is not None
+            and (probe := usb_driver.get_probe_with_id(wanted.unique_id, False)) is not None
+        ):
             return probe
     raise _missing(wanted)
 
 
 def _explicit(wanted: ProbeRef, kind: str, rest: str, drivers: dict[str, Any]) -> Any:
-    if kind in _USB_KINDS and kind not in _usb_kinds_of(wanted, rest):
+    if kind in _USB_KINDS and kind not in usb_kinds_of(wanted, rest):
         raise _missing(wanted)
     probe = drivers[kind].get_probe_with_id(rest, True) if kind in drivers else None
     if probe is None:
@@ -89,24 +102,20 @@ def _explicit(wanted: ProbeRef, kind: str, rest: str, drivers: dict[str, Any]) -
     return probe
 
 
-def _usb_kinds_of(wanted: ProbeRef, serial: str) -> list[str]:
+def usb_kinds_of(wanted: ProbeRef, serial: str) -> list[str]:
     """pyOCD drivers worth asking for a USB probe with this serial number; none where it is not plugged in.
 
-    Raises ProbeMissing where it is plugged in at another place than it must be.
+    Raises ProbeMoved where it is plugged in at another place than it must be.
     """
-    seen = usb.usb_probes()
+    seen = usb_probes()
     if seen is None:
         return sorted(_USB_KINDS)
-    named = [probe for probe in seen if probe.is_named(serial)]
-    if named and wanted.usb_path is not None and named[0].usb_path != wanted.usb_path:
-        raise ProbeMissing(
-            f"debug probe {serial} is plugged in at USB {named[0].usb_path}, not at {wanted.usb_path}",
-            cause="two boards were swapped, or the board was plugged into another socket",
-            action="put it back, or correct `usb_path` in the bench file",
-        )
-    if named:
-        return [named[0].kind]
-    return ["cmsisdap"] if any(p.serial is None and p.kind == "cmsisdap" for p in seen) else []
+    for kind, device in seen:
+        if is_named(kind, device, serial):
+            if wanted.usb_path not in (None, device.path):
+                raise ProbeMoved(f"probe {serial} is at USB path {device.path}, not {wanted.usb_path}")
+            return [kind]
+    return ["cmsisdap"] if any(kind == "cmsisdap" and device.serial is None for kind, device in seen) else []
 
 
 def _missing(wanted: ProbeRef) -> ProbeMissing:

@@ -87,19 +87,21 @@ class Channel:
     def end(self, last: Callable[[JournalUnwritable | None], Event]) -> None:
         """Writes the last event to the disk, and tells it to the listeners then.
 
-        `last` makes the event, and makes it again where the journal was lost over writing it.
+        `last` makes the event, and makes it again where the journal was lost over writing it.  Does nothing
+        the second time.
         """
         with self._lock:
+            if self._ended:
+                return
             self._drain()
             lost = self._journal_error
             stamped = self._stamp(last(lost))
-            interruption = _uninterrupted(lambda: self._keep_and_sync(stamped))
+            self._keep(stamped)
+            self._sync()
             if self._journal_error is not lost:
                 stamped = Stamped(last(self._journal_error), stamped.seq, stamped.time)
             self._ended = True
             self._tell(stamped)
-        if interruption is not None:
-            raise interruption
 
     def _stamp(self, event: Event) -> Stamped:
         seq, self._next_seq = self._next_seq, self._next_seq + 1
@@ -126,10 +128,6 @@ class Channel:
                 self._append("traceback", _traceback_line(traceback.format_exc()))
             else:
                 self._append("event", data)
-
-    def _keep_and_sync(self, stamped: Stamped) -> None:
-        self._keep(stamped)
-        self._sync()
 
     def _append(self, kind: Kind, data: dict[str, object]) -> None:
         if self._journal_error is None:
@@ -164,16 +162,3 @@ class Channel:
 
 def _traceback_line(text: str) -> dict[str, object]:
     return {"time": utc_now(), "text": text[-MAX_TRACEBACK:]}
-
-
-def _uninterrupted(act: Callable[[], None]) -> BaseException | None:
-    """Does `act` wholly, for signals raise in the main thread only; returns what a signal raised."""
-    worker = threading.Thread(target=act, name="run-end")
-    worker.start()
-    interruption: BaseException | None = None
-    while worker.is_alive():
-        try:
-            worker.join()
-        except (KeyboardInterrupt, Stopped) as exc:
-            interruption = exc
-    return interruption

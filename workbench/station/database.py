@@ -122,7 +122,6 @@ def _engine(url: URL) -> Engine:
 
 
 def _connect_sqlite(driver: sqlite3.Connection, _record: object) -> None:
-    driver.isolation_level = None  # transactions begin in _begin_sqlite, so that they hold DDL too
     for pragma in ("foreign_keys=ON", "synchronous=FULL"):
         driver.execute(f"PRAGMA {pragma}")
 

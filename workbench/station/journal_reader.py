@@ -63,10 +63,6 @@ class _Broken(Exception):
     """A line that does not continue the ones before it."""
 
 
-class _NotJson(Exception):
-    """A line that was not written wholly, if it is the last one."""
-
-
 class _Parser:
     """Takes lines one by one and keeps what they say."""
 
@@ -117,21 +113,22 @@ class _Parser:
 def parse(lines: Iterable[bytes], name: str) -> JournalContent:
     """The content of a journal's lines, each with its newline; `name` is for errors.
 
-    A last line that is not whole (no newline, or not JSON because blocks of it never reached the disk) is
-    dropped.  Raises JournalDamaged, JournalTooNew.
+    A last line without a newline was not written wholly and is dropped.
+    Raises JournalDamaged, JournalTooNew.
     """
     parser = _Parser()
-    torn: bytes | None = None
+    torn_bytes = 0
     for raw in lines:
-        if torn is not None:
-            raise _damaged(name, parser, "is not JSON")
         try:
-            parser.take(raw)
-        except _NotJson:
-            torn = raw
+            if torn_bytes:
+                raise _Broken("is longer than any line of a journal")
+            if raw.endswith(b"\n"):
+                parser.take(raw)
+            else:
+                torn_bytes = len(raw)
         except _Broken as exc:
             raise _damaged(name, parser, str(exc)) from None
-    content = parser.content(len(torn or b""))
+    content = parser.content(torn_bytes)
     if content is None:
         raise _damaged(name, parser, "is missing")
     return content
@@ -167,14 +164,12 @@ def _locked(fd: int) -> bool:
 
 
 def _decode(raw: bytes) -> dict[str, Any]:
-    if not raw.endswith(b"\n"):
-        raise _NotJson
     try:
         line = json.loads(raw)
     except (ValueError, RecursionError):
-        raise _NotJson from None
+        raise _Broken("is not JSON") from None
     if not isinstance(line, dict):
-        raise _NotJson
+        raise _Broken("is no object")
     return line
 
 

@@ -152,7 +152,7 @@ class Records:
     def _one(self, run_id: str) -> RunSummary:
         wanted = run_id.strip().lower()
         query = select(RunRow).where(RunRow.run_id.startswith(wanted, autoescape=True)).limit(2)
-        found = self._summaries(query) if wanted else []
+        found = self._summaries(query)
         if len(found) != 1:
             how_many = "more than one run" if found else "no run"
             raise RunNotFound(f"{how_many} in the records has an ID that begins with {run_id[:40]!r}")

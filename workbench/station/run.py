@@ -25,8 +25,9 @@ from workbench.events import Event, Notice, RunFinished, RunStarted, StepFinishe
 from workbench.station.channel import Channel, Listener
 from workbench.station.journal import Journal, utc_now
 from workbench.station.plain import plain
+from workbench.station.signals import held_signals
 from workbench.station.throttle import Stamped
-from workbench.station.verdicts import Judgement, judge
+from workbench.station.verdicts import Judgement, Unexpected, judge
 
 if TYPE_CHECKING:
     from workbench.station.filing import Filing
@@ -51,6 +52,7 @@ class Run:
         self._channel = channel
         self._records = records
         self._began_s = time.monotonic()
+        self._elapsed_s: float | None = None
         self._noted: WorkbenchError | None = None
 
     @classmethod
@@ -133,39 +135,48 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        elapsed_s = _since(self._began_s)
-        judged = judge(exc) if exc else None
-        if judged and judged.traceback:
-            self._channel.keep_traceback(judged.traceback)
-        if judged and judged.error is not exc and isinstance(exc, Exception):
-            judged.error.action = f"report it with the run's journal {self.journal_path}"
         try:
-            self._end(judged, elapsed_s)
+            self._end(exc)
+        except BaseException:
+            self._end_events(exc)  # Ctrl-C came before they were ended
+            raise
         finally:
             self._journal.close()
-        if judged and judged.error is not exc and isinstance(exc, Exception):
-            raise judged.error from exc
+        if isinstance(exc, Exception) and not isinstance(exc, WorkbenchError):
+            raise self._judgement(exc).error from exc
         if exc is None:
             self._channel.check_journal()
 
-    def _end(self, judged: Judgement | None, elapsed_s: float) -> None:
+    def _end(self, exc: BaseException | None) -> None:
         """Records first what dead processes left, then ends the journal, and only then records this run."""
+        self._elapsed_s = _since(self._began_s)
+        if exc is not None and (text := self._judgement(exc).traceback):
+            self._channel.keep_traceback(text)
         filing = self._open_filing()
-        self._channel.end(lambda lost: self._finished(judged, lost, elapsed_s))
+        self._end_events(exc)
         if filing is not None:
             self._try_records(lambda: filing.record(self._journal))
             filing.close()
 
-    def _finished(
-        self, judged: Judgement | None, lost: WorkbenchError | None, elapsed_s: float
-    ) -> RunFinished:
-        last = judge(self._noted) if self._noted else judged or (judge(lost) if lost else None)
+    def _end_events(self, exc: BaseException | None) -> None:
+        with held_signals():
+            self._channel.end(lambda lost: self._finished(self._noted or exc or lost))
+
+    def _judgement(self, exc: BaseException) -> Judgement:
+        """The meaning of `exc`; where that is a defect, with the journal to report."""
+        judged = judge(exc)
+        if isinstance(judged.error, Unexpected) and judged.error is not exc:
+            judged.error.action = f"report it with the run's journal {self.journal_path}"
+        return judged
+
+    def _finished(self, exc: BaseException | None) -> RunFinished:
+        last = self._judgement(exc) if exc is not None else None
         verdict: Verdict = last.verdict if last else "PASS"
         self.verdict, self.error = verdict, last.error if last else None
         return RunFinished(
             run_id=self.run_id,
             verdict=verdict,
-            elapsed_s=elapsed_s,
+            elapsed_s=_since(self._began_s) if self._elapsed_s is None else self._elapsed_s,
             result={str(key): plain(value) for key, value in self.result.items()},
             error=last.error.as_dict() if last else None,
         )

@@ -49,7 +49,7 @@ class ProgressGate:
                 self._held[event.step] = stamped
                 return []
             self._kept_at[event.step] = now_s
-        kept = sorted(self._held.values(), key=lambda held: held.seq)
+        kept = list(self._held.values())  # by age, for each came to the end of the mapping
         self._kept_at.update(dict.fromkeys(self._held, now_s))
         self._held.clear()
         return [*kept, stamped]

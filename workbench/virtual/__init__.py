@@ -1,1 +1,4 @@
-"""Virtual boards: a power supply and wires around QEMU.  Reached only through what a real board also offers."""
+"""Virtual boards:
+
+a power supply and wires around QEMU.  Reached only through what a real board also offers.
+"""

@@ -23,7 +23,10 @@ TTY_LINK: Final = "tty"
 
 
 def remark(saved: Nvm) -> str | None:
-    """What a person should know about the state that the memory comes back in; None after an ordinary switch-off."""
+    """What a person should know about the state that the memory comes back in;
+
+    None after an ordinary switch-off.
+    """
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(saved.saved_at))
     if saved.reason == "lost":
         return f"the power was lost at {when}; flash and UICR are as they were at that moment"

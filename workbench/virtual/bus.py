@@ -1,7 +1,7 @@
 """The chip's bus as a bus master sees it, through QEMU's qtest socket.
 
-Unlike writes through the gdb stub these go to the peripherals and obey the flash controller.  They work while the core runs.
-Source: QEMU, documentation of the qtest protocol.
+Unlike writes through the gdb stub these go to the peripherals and obey the flash controller.  They work while
+the core runs. Source: QEMU, documentation of the qtest protocol.
 """
 
 from __future__ import annotations

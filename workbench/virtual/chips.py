@@ -1,7 +1,7 @@
 """What the twins' chips look like from outside: memory, debug components, identity.  Data only.
 
-Sources: nRF51 Series Reference Manual v3 (memory, NVMC, FICR, UICR); Armv6-M and Armv7-M Architecture Reference Manuals
-(ROM table, DWT, FPB/BPU); Arm Debug Interface v5 (DP and AP identification).
+Sources: nRF51 Series Reference Manual v3 (memory, NVMC, FICR, UICR); Armv6-M and Armv7-M Architecture
+Reference Manuals (ROM table, DWT, FPB/BPU); Arm Debug Interface v5 (DP and AP identification).
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class ChipModel:
     nvm: NvmController | None = None
     chip_id: Range | None = None
     """Read-only words of the chip that hold its identity (FICR DEVICEID on the nRF51)."""
+    tar_wrap: int = 0x400
+    """Bytes after which the AP's address wraps while it counts up."""
     extra: dict[str, str] = field(default_factory=dict)
 
     def answers(self, address: int, size: int) -> bool:
@@ -135,6 +137,7 @@ AN385: Final = ChipModel(
     test_binary=None,
     dp_idr=0x2BA01477,
     ap_idr=0x24770011,
+    tar_wrap=0x1000,  # Cortex-M3 Technical Reference Manual: the AHB-AP counts within 4 KiB
     part_scs=0x000,
     part_dwt=0x002,
     part_fpb=0x003,

@@ -1,7 +1,7 @@
 """Run control of a twin's core: halt, step, resume, reset, and what happens when it stops by itself.
 
-The core stops by itself at the traps it was given.  A trap's handler says whether the core goes on (None) or stays halted
-(a DFSR bit).  Everything runs in the supervisor's one thread.
+The core stops by itself at the traps it was given.  A trap's handler says whether the core goes on (None) or
+stays halted (a DFSR bit).  Everything runs in the supervisor's one thread.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ from workbench.virtual.gdb import BREAK_HARDWARE, REG_PC, REG_XPSR, MachineGone
 from workbench.virtual.process import Wires
 
 Handler = Callable[[Trap, int], int | None]
-"""Called with the trap and the program counter before the trapped instruction ran; must step over it itself."""
+"""Called with the trap and the program counter before the trapped instruction ran;
+
+must step over it itself.
+"""
 
 LOCKUP_PC: Final = 0xFFFFFFFE
 HARDFAULT: Final = 3
+SLEEPS: Final = (0xBF30, 0xBF20)
+"""Encodings of WFI and WFE."""
 SPECIAL: Final = (inject.MSP, inject.PSP, inject.PRIMASK, inject.CONTROL)
 SPECIAL_V7: Final = (*SPECIAL, inject.BASEPRI, inject.FAULTMASK)
 WATCH_WORDS: Final = {b"watch": 2, b"rwatch": 3, b"awatch": 4}
@@ -133,17 +138,25 @@ class Core:
             return False
         self.gdb.interrupt()
         deadline = time.monotonic() + 10
-        while self.running:
+        while True:
             packet = self.gdb.receive(max(0.0, deadline - time.monotonic()))
             if packet is None:
                 raise MachineGone("the core did not stop within 10 s")
-            if packet.startswith(b"T02") or (packet.startswith(b"T05") and b"watch" not in packet and not self._trap_at_pc()):
+            asked = packet.startswith(b"T02")
+            if asked or (packet.startswith(b"T05") and b"watch" not in packet and not self._trap_at_pc()):
                 self.running = False
+                self._wake()
                 return True
-            self._on_stop(packet)
-            if self.running:
-                self.gdb.interrupt()
-        return False
+            if not self._on_stop(packet):
+                return False
+            self.gdb.interrupt()
+
+    def _wake(self) -> None:
+        """Halting ends a WFI or WFE; QEMU does not do that: its core would sleep on at whatever runs next."""
+        pc = self.gdb.read_register(REG_PC)
+        if self.model.answers(pc - 2, 2) and self.bus.read(pc - 2, 16) in SLEEPS:
+            self._lift_scratch()
+            inject.wake(self.gdb, self.bus, self.model.scratch)
 
     def _trap_at_pc(self) -> bool:
         return (BREAK_HARDWARE, self.gdb.read_register(REG_PC), 2) in self._inserted
@@ -164,11 +177,12 @@ class Core:
         while self.running and (packet := self.gdb.receive(0)) is not None:
             self._on_stop(packet)
 
-    def _on_stop(self, packet: bytes) -> None:
+    def _on_stop(self, packet: bytes) -> bool:
+        """Deal with a stop packet; whether the core runs on."""
         self.running = False
         if packet.startswith(b"T03"):
             self.reset()
-            return
+            return self.running
         if not packet.startswith(b"T"):
             raise MachineGone(f"QEMU reported {packet[:40]!r}")
         cause = self._cause(packet)
@@ -176,9 +190,13 @@ class Core:
             self.debug.dfsr |= cause
         elif not self.lockup:
             self._go()
+        return self.running
 
     def _cause(self, packet: bytes) -> int | None:
-        """Why the machine stopped as a DFSR bit, after carrying out what internal traps ask for; None: go on."""
+        """Why the machine stopped as a DFSR bit, after carrying out what internal traps ask for;
+
+        None: go on.
+        """
         pc = self.gdb.read_register(REG_PC)
         for part in packet.split(b";"):
             name, _, where = part.partition(b":")
@@ -218,7 +236,10 @@ class Core:
         return None
 
     def _unwind_bkpt(self) -> bool:
-        """Undo the fault of a BKPT instruction: with a debugger attached it halts instead (Armv6-M C1.5.1)."""
+        """Undo the fault of a BKPT instruction:
+
+        with a debugger attached it halts instead (Armv6-M C1.5.1).
+        """
         stack = self.gdb.read_register(13)
         if self.gdb.read_register(14) & 4:
             stack = self.special(inject.PSP)
@@ -230,7 +251,7 @@ class Core:
     # -- registers
 
     def special(self, number: int) -> int:
-        """A special register of the halted core (MSP, PSP, PRIMASK, CONTROL, on Armv7-M BASEPRI and FAULTMASK)."""
+        """MSP, PSP, PRIMASK, CONTROL, on Armv7-M BASEPRI and FAULTMASK of the halted core, by SYSm."""
         if not self._special:
             self._lift_scratch()
             numbers = SPECIAL if self.model.part_scs == 0x008 else SPECIAL_V7

@@ -17,7 +17,6 @@ POWER_REQUESTS: Final = 1 << 28 | 1 << 30
 CSW_FIXED: Final = 0x43000040
 CSW_WRITABLE: Final = 0x7F000F37
 AUTO_INCREMENT: Final = 1 << 4
-TAR_WRAP: Final = 0x400
 
 
 class Fault(Exception):
@@ -122,13 +121,16 @@ class DebugPort:
 
     def _advance(self, amount: int) -> None:
         if self._csw >> 4 & 3:
-            self._tar = self._tar & ~(TAR_WRAP - 1) | (self._tar + amount) & (TAR_WRAP - 1)
+            below = self.model.tar_wrap - 1
+            self._tar = self._tar & ~below | (self._tar + amount) & below
 
     def _straight(self, size: int, count: int) -> bool:
         """Whether `count` transfers are one block of plain memory within an auto-increment page."""
         whole = size * count
-        inside = self._tar % TAR_WRAP + whole <= TAR_WRAP
-        return count > 1 and size == 4 and bool(self._csw & AUTO_INCREMENT) and inside and self._tar < 0x40000000
+        inside = self._tar % self.model.tar_wrap + whole <= self.model.tar_wrap
+        return (
+            count > 1 and size == 4 and bool(self._csw & AUTO_INCREMENT) and inside and self._tar < 0x40000000
+        )
 
     def _read_words(self, count: int) -> list[int]:
         size = self._size()

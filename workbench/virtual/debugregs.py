@@ -51,7 +51,11 @@ class DebugRegisters:
     def __post_init__(self) -> None:
         self.fp_comp = [0] * self.model.fpb_comparators
         self.dwt = [0] * (4 * self.model.dwt_comparators)
-        for base, part in ((SCS, self.model.part_scs), (DWT, self.model.part_dwt), (FPB, self.model.part_fpb)):
+        for base, part in (
+            (SCS, self.model.part_scs),
+            (DWT, self.model.part_dwt),
+            (FPB, self.model.part_fpb),
+        ):
             self.constants |= {base.start + offset: word for offset, word in identification(part, 0xE)}
         self.constants |= {ROM_TABLE.start + offset: word for offset, word in identification(0x4C0, 0x1)}
         for i, base in enumerate((SCS, DWT, FPB)):
@@ -121,7 +125,9 @@ class DebugRegisters:
 
     def dhcsr(self, *, halted: bool, lockup: bool) -> int:
         """Value of DHCSR; reading it clears the sticky reset and retire bits."""
-        value = S_REGRDY | (C_DEBUGEN if self.debug_enabled else 0) | (C_MASKINTS if self.mask_interrupts else 0)
+        value = (
+            S_REGRDY | (C_DEBUGEN if self.debug_enabled else 0) | (C_MASKINTS if self.mask_interrupts else 0)
+        )
         value |= (S_HALT | C_HALT) if halted else 0
         value |= S_LOCKUP if lockup else 0
         value |= S_RESET_ST if self.reset_seen else 0

@@ -1,7 +1,7 @@
 """Client of QEMU's gdb stub: registers, breakpoints, run control.  Knows the protocol, not the chip.
 
-Packets other than the interrupt byte stop a running machine in QEMU, so callers send them only while it is stopped.
-Source: "Debugging with GDB", appendix on the remote serial protocol.
+Packets other than the interrupt byte stop a running machine in QEMU, so callers send them only while it is
+stopped. Source: "Debugging with GDB", appendix on the remote serial protocol.
 """
 
 from __future__ import annotations

@@ -1,10 +1,13 @@
-"""The guard: parent of QEMU, so that no QEMU outlives its supervisor and a killed supervisor is a clean power cut.
+"""The guard:
 
-It does nothing while all is well.  When the supervisor's end of the lifeline closes, it stops the machine, saves flash
-and UICR as they are, and ends QEMU.  When the guard itself is killed the kernel ends QEMU (PR_SET_PDEATHSIG).
+parent of QEMU, so that no QEMU outlives its supervisor and a killed supervisor is a clean power cut.
 
-Lifeline messages, one a line: `uicr HEX` (use this instead of what the machine holds: it is in the middle of a reset),
-`uicr -` (read the machine again), `bye` (the supervisor has saved; do not save).
+It does nothing while all is well.  When the supervisor's end of the lifeline closes, it stops the machine,
+saves flash and UICR as they are, and ends QEMU.  When the guard itself is killed the kernel ends QEMU
+(PR_SET_PDEATHSIG).
+
+Lifeline messages, one a line: `uicr HEX` (use this instead of what the machine holds: it is in the middle of
+a reset), `uicr -` (read the machine again), `bye` (the supervisor has saved; do not save).
 """
 
 from __future__ import annotations
@@ -51,7 +54,11 @@ def start_qemu(job: Job) -> subprocess.Popen[bytes]:
             os._exit(1)
 
     process = subprocess.Popen(
-        job.command, pass_fds=job.pass_fds, preexec_fn=die_with_parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        job.command,
+        pass_fds=job.pass_fds,
+        preexec_fn=die_with_parent,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     for fd in job.pass_fds:
         os.close(fd)

@@ -1,7 +1,10 @@
-"""Special registers of a halted core, which QEMU's gdb stub does not show: read and set by a few instructions run on it.
+"""Special registers of a halted core, which QEMU's gdb stub does not show:
+
+read and set by a few instructions run on it.
 
 The instructions are put into borrowed RAM, stepped through, and everything is put back.
-Encodings: Armv6-M Architecture Reference Manual, A6.7.42 (MRS) and A6.7.43 (MSR); system register numbers B4.2.
+Encodings: Armv6-M Architecture Reference Manual, A6.7.42 (MRS) and A6.7.43 (MSR); system register numbers
+B4.2.
 """
 
 from __future__ import annotations
@@ -20,6 +23,13 @@ FAULTMASK: Final = 19
 CONTROL: Final = 20
 THUMB: Final = 1 << 24
 BX_LR: Final = 0x4770
+NOP: Final = 0xBF00
+NVIC_ISER: Final = 0xE000E100
+NVIC_ICER: Final = 0xE000E180
+NVIC_ISPR: Final = 0xE000E200
+NVIC_ICPR: Final = 0xE000E280
+NVIC_IPR7: Final = 0xE000E41C
+IRQ31: Final = 1 << 31
 
 
 def _run(gdb: GdbStub, bus: Bus, scratch: int, code: bytes, steps: int) -> None:
@@ -57,7 +67,7 @@ def write_special(gdb: GdbStub, bus: Bus, scratch: int, number: int, value: int)
 
 
 def leave_exception(gdb: GdbStub, bus: Bus, scratch: int) -> int:
-    """Carry out the exception return that LR holds (BX LR) and return the program counter that it restored."""
+    """Carry out the exception return that LR holds (BX LR); returns the program counter it restored."""
     kept = bus.read_block(scratch, 2)
     bus.write_block(scratch, struct.pack("<H", BX_LR))
     gdb.write_register(REG_PC, scratch)
@@ -68,3 +78,27 @@ def leave_exception(gdb: GdbStub, bus: Bus, scratch: int) -> int:
             break
     bus.write_block(scratch, kept)
     return pc
+
+
+def wake(gdb: GdbStub, bus: Bus, scratch: int) -> None:
+    """Make a sleeping core ready to run:
+
+    an interrupt is made pending, one NOP is run without taking it, all is put back.
+
+    Uses the last of the 32 external interrupts; enable, pending state and priority are restored.  NVIC:
+    Armv6-M, B3.4.
+    """
+    saved = [gdb.read_register(n) for n in (REG_PC, REG_XPSR)]
+    enabled, pending = bus.read(NVIC_ISER) & IRQ31, bus.read(NVIC_ISPR) & IRQ31
+    priority = bus.read(NVIC_IPR7)
+    bus.write(NVIC_IPR7, priority & 0x00FFFFFF)
+    bus.write(NVIC_ISER, IRQ31)
+    bus.write(NVIC_ISPR, IRQ31)
+    _run(gdb, bus, scratch, struct.pack("<H", NOP), 1)
+    if not pending:
+        bus.write(NVIC_ICPR, IRQ31)
+    if not enabled:
+        bus.write(NVIC_ICER, IRQ31)
+    bus.write(NVIC_IPR7, priority)
+    for number, value in zip((REG_PC, REG_XPSR), saved, strict=True):
+        gdb.write_register(number, value)

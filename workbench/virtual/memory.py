@@ -1,7 +1,10 @@
-"""What the chip does with its memories and QEMU does not: chip ID, UICR, read-back protection, power cuts at a flash word.
+"""What the chip does with its memories and QEMU does not:
 
-Everything is done with traps on the core and checks on the debug port; a core that touches none of these areas runs at full speed.
-Sources: nRF51 Series Reference Manual v3, chapters 5 (memory), 6 (NVMC), 7 (FICR), 8 (UICR).
+chip ID, UICR, read-back protection, power cuts at a flash word.
+
+Everything is done with traps on the core and checks on the debug port; a core that touches none of these
+areas runs at full speed. Sources: nRF51 Series Reference Manual v3, chapters 5 (memory), 6 (NVMC), 7 (FICR),
+8 (UICR).
 """
 
 from __future__ import annotations
@@ -31,8 +34,8 @@ class PowerLost(Exception):
 class Cut:
     """A power cut that waits for its moment.
 
-    `clean`: power goes after `after_operations` whole flash operations (a word write or a page or chip erase each).
-    `torn`: the last of them is left half done; which bits made it comes from `seed`.
+    `clean`: power goes after `after_operations` whole flash operations (a word write or a page or chip erase
+    each). `torn`: the last of them is left half done; which bits made it comes from `seed`.
     """
 
     after_operations: int
@@ -140,7 +143,9 @@ class ChipMemory:
             self._program_uicr(address, data)
         elif nvm and nvm.flash.touches(address, size):
             for offset in range(0, size, 4):
-                self._operation("word", address + offset, 0, int.from_bytes(data[offset : offset + 4], "little"))
+                self._operation(
+                    "word", address + offset, 0, int.from_bytes(data[offset : offset + 4], "little")
+                )
                 self._bus.write_block(address + offset, data[offset : offset + 4])
                 self._done()
         elif nvm and size == 4 and address in (*nvm.erase_page, nvm.erase_all, nvm.erase_uicr):
@@ -309,7 +314,9 @@ class ChipMemory:
 
     def _lost(self) -> PowerLost:
         self.cut.happened, self.cut.armed = True, False
-        return PowerLost(f"power cut at flash operation {self.cut.operations} ({self.cut.kind} at 0x{self.cut.address:x})")
+        return PowerLost(
+            f"power cut at flash operation {self.cut.operations} ({self.cut.kind} at 0x{self.cut.address:x})"
+        )
 
     def _tear(self, kind: str, address: int, value: int, chance: random.Random) -> None:
         """Leave an operation half done: some of the bits that were to change have changed."""

@@ -16,7 +16,10 @@ from typing import Final, Literal
 FORMAT: Final = "workbench-nvm/1"
 
 Reason = Literal["blank", "off", "cut", "lost", "checkpoint"]
-"""Why it was saved: new chip; switched off; planned cut; supervisor died and the guard saved; while running."""
+"""Why it was saved:
+
+new chip; switched off; planned cut; supervisor died and the guard saved; while running.
+"""
 
 
 class NvmDamaged(Exception):

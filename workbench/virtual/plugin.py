@@ -1,14 +1,16 @@
 """pyOCD probe plugin: every powered twin is a debug probe.  Only this file of the room knows pyOCD.
 
-Found by pyOCD through the entry point group `pyocd.probe`.  Writes are collected and sent with the next read or flush.
+Found by pyOCD through the entry point group `pyocd.probe`.  Writes are collected and sent with the next read
+or flush.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, cast
 
+from pyocd.board.board import Board
 from pyocd.board.board_ids import BoardInfo
 from pyocd.core import exceptions
 from pyocd.core.plugin import Plugin
@@ -35,7 +37,9 @@ class TwinProbe(DebugProbe):
         self._reset_asserted = False
 
     @classmethod
-    def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> Sequence[DebugProbe]:
+    def get_all_connected_probes(
+        cls, unique_id: str | None = None, is_explicit: bool = False
+    ) -> Sequence[DebugProbe]:
         """All powered twins."""
         return [cls(uid, status) for uid, status in powered().items()]
 
@@ -83,8 +87,14 @@ class TwinProbe(DebugProbe):
     @property
     def associated_board_info(self) -> BoardInfo | None:
         return BoardInfo(
-            name=self.product_name, target=self._status["target"], binary=self._status["test_binary"], vendor=self.vendor_name
+            name=self.product_name,
+            target=self._status["target"],
+            binary=self._status["test_binary"],
+            vendor=self.vendor_name,
         )
+
+    def create_associated_board(self) -> Board | None:
+        return Board(self.session, board_info=self.associated_board_info) if self.session else None
 
     # -- link
 
@@ -148,13 +158,13 @@ class TwinProbe(DebugProbe):
                 self._send()
 
     def read_dp(self, addr: int, now: bool = True) -> int | Callable[[], int]:
-        return self._read(["rdp", addr], now)
+        return cast("int | Callable[[], int]", self._read(["rdp", addr], now))
 
     def write_dp(self, addr: int, data: int) -> None:
         self._write(["wdp", addr, data])
 
     def read_ap(self, addr: int, now: bool = True) -> int | Callable[[], int]:
-        return self._read(["rap", addr], now)
+        return cast("int | Callable[[], int]", self._read(["rap", addr], now))
 
     def write_ap(self, addr: int, data: int) -> None:
         self._write(["wap", addr, data])

@@ -50,14 +50,24 @@ class Wires:
 
 
 def qemu_command(model: ChipModel, gdb: int, bus: int, qmp: int, guard_qmp: int, uart: int) -> list[str]:
-    """Command line of QEMU for the descriptors given.  Guest resets stop the machine and are carried out by us."""
+    """Command line of QEMU for the descriptors given.
+
+    Guest resets stop the machine and are carried out by us.
+    """
     wires = {"gdb0": gdb, "bus0": bus, "qmp0": qmp, "qmp1": guard_qmp, "uart0": uart}
     command = [shutil.which("qemu-system-arm") or "qemu-system-arm", "-M", model.machine, "-S", "-nodefaults"]
     command += ["-no-user-config", "-display", "none", "-action", "reboot=shutdown,shutdown=pause"]
     for name, fd in wires.items():
         command += ["-chardev", f"socket,id={name},fd={fd}"]
     command += ["-gdb", "chardev:gdb0", "-object", "qtest,id=qtest0,chardev=bus0,log=/dev/null"]
-    command += ["-mon", "chardev=qmp0,mode=control", "-mon", "chardev=qmp1,mode=control", "-serial", "chardev:uart0"]
+    command += [
+        "-mon",
+        "chardev=qmp0,mode=control",
+        "-mon",
+        "chardev=qmp1,mode=control",
+        "-serial",
+        "chardev:uart0",
+    ]
     return command
 
 

@@ -1,7 +1,10 @@
-"""How a client talks to a twin's supervisor: one JSON object a line, over a unix socket; one answer for each request.
+"""How a client talks to a twin's supervisor: one JSON object a line, over a unix socket;
 
-A request has `op` and arguments; an answer has `ok` (a value) or `error` (words) with `kind`.  `dap` carries a list of
-debug-port operations; the answer holds the values up to the first fault and says at which operation it came.
+one answer for each request.
+
+A request has `op` and arguments; an answer has `ok` (a value) or `error` (words) with `kind`.  `dap` carries
+a list of debug-port operations; the answer holds the values up to the first fault and says at which operation
+it came.
 """
 
 from __future__ import annotations

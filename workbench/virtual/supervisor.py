@@ -1,12 +1,14 @@
-"""The supervisor: one small process for each powered twin.  It owns QEMU, the debug port, the serial line and the memories.
+"""The supervisor: one small process for each powered twin.
 
-It ends when the power is switched off, an armed cut comes, the twin's folder disappears, or it is killed; see guard.py for the
-last.  Started by twins.py; prints one line of JSON on its standard output when it is ready or cannot be.
+It owns QEMU, the debug port, the serial line and the memories.
+
+It ends when the power is switched off, an armed cut comes, the twin's folder disappears, or it is killed; see
+guard.py for the last.  Started by twins.py; prints one line of JSON on its standard output when it is ready
+or cannot be.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -136,7 +138,9 @@ class Supervisor:
     def _op_arm_cut(self, _connection: Connection, after_operations: int, mode: str, seed: int) -> None:
         if after_operations < 1 or mode not in ("clean", "torn"):
             raise ValueError("after_operations is 1 or more, mode is clean or torn")
-        self._while_stopped(lambda: self.board.memory.arm(after_operations, "torn" if mode == "torn" else "clean", seed))
+        self._while_stopped(
+            lambda: self.board.memory.arm(after_operations, "torn" if mode == "torn" else "clean", seed)
+        )
 
     def _op_count(self, _connection: Connection) -> None:
         self._while_stopped(self.board.memory.count)
@@ -211,8 +215,15 @@ def main() -> int:
     print(json.dumps({"ready": os.getpid(), "remark": supervisor.board.remark}), flush=True)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
-    with contextlib.suppress(MachineGone):
+    try:
         supervisor.serve()
+    except MachineGone as error:
+        print(
+            f"{time.strftime('%FT%TZ', time.gmtime())} the machine ended: {error}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return 1
     return 0
 
 

@@ -1,6 +1,9 @@
-"""Decode Thumb loads and stores of one halfword: where they go, and which register they fill.  Pure functions.
+"""Decode Thumb loads and stores of one halfword: where they go, and which register they fill.
 
-Enough for Armv6-M, whose loads and stores are all 16-bit instructions.  Source: Armv6-M Architecture Reference Manual, A5.2, A6.7.
+Pure functions.
+
+Enough for Armv6-M, whose loads and stores are all 16-bit instructions.  Source: Armv6-M Architecture
+Reference Manual, A5.2, A6.7.
 """
 
 from __future__ import annotations
@@ -11,7 +14,16 @@ from dataclasses import dataclass
 Register = Callable[[int], int]
 """Reads a core register (0 to 15) as it is before the instruction runs."""
 
-WORD_OPS = {0: (4, False), 1: (2, False), 2: (1, False), 3: (1, True), 4: (4, False), 5: (2, False), 6: (1, False), 7: (2, True)}
+WORD_OPS = {
+    0: (4, False),
+    1: (2, False),
+    2: (1, False),
+    3: (1, True),
+    4: (4, False),
+    5: (2, False),
+    6: (1, False),
+    7: (2, True),
+}
 
 
 @dataclass(frozen=True)

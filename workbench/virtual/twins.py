@@ -1,6 +1,9 @@
-"""Twins from outside: make one, switch its power, cut it, find the powered ones.  This is all that other rooms see.
+"""Twins from outside: make one, switch its power, cut it, find the powered ones.
 
-A twin is a folder with its chip's identity and memories.  Switching it on starts its supervisor, switching it off ends it.
+This is all that other rooms see.
+
+A twin is a folder with its chip's identity and memories.  Switching it on starts its supervisor, switching it
+off ends it.
 """
 
 from __future__ import annotations
@@ -48,7 +51,10 @@ class TwinNotPowered(WorkbenchError):
 
 @dataclass(frozen=True)
 class CutReport:
-    """A cut that came: after how many flash operations, of which kind (word, page, chip, uicr), at which address."""
+    """A cut that came, and when.
+
+    After how many flash operations, of which kind (word, page, chip, uicr), at which address.
+    """
 
     operations: int
     mode: str
@@ -86,9 +92,12 @@ class TwinPower:
         )
         answer = self._first_line(process)
         if answer.get("already"):
-            return self._wait_until_on()
+            self._wait_until_on()
+            return None
         if "ready" not in answer:
-            raise TwinFailed(f"{self.folder.name} could not be switched on: {answer.get('error', 'its supervisor ended')}")
+            raise TwinFailed(
+                f"{self.folder.name} could not be switched on: {answer.get('error', 'its supervisor ended')}"
+            )
         remark = answer["remark"]
         return str(remark) if remark else None
 
@@ -106,7 +115,9 @@ class TwinPower:
         deadline = time.monotonic() + START_LIMIT_S
         while self.state() != "on":
             if time.monotonic() > deadline:
-                raise TwinFailed(f"{self.folder.name} is being switched on or off by another process for too long")
+                raise TwinFailed(
+                    f"{self.folder.name} is being switched on or off by another process for too long"
+                )
             time.sleep(0.02)
 
     def off(self) -> None:
