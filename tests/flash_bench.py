@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +31,29 @@ def bench_of(folder: Path, **targets: str) -> Iterator[Bench]:
     finally:
         for slot in bench.slots.values():
             slot.need_power().off()
+
+
+@contextmanager
+def hung(slot: Slot) -> Iterator[None]:
+    """The process that answers for the slot's probe stands still, as a probe does whose firmware hangs."""
+    name = slot.need_probe().unique_id.encode()
+    commands = {int(p.parent.name): _content(p) for p in Path("/proc").glob("[0-9]*/cmdline")}
+    answering = [process for process, command in commands.items() if name in command.split(b"\0")]
+    assert answering
+    for process in answering:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in answering:
+            os.kill(process, signal.SIGCONT)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def random_bytes(size: int, seed: int) -> bytes:

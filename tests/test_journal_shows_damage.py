@@ -87,6 +87,11 @@ def test_a_lost_end_of_line_does_not_take_two_lines_for_a_torn_one(lines: list[b
             _read([*lines[:-2], lines[-2][:-1] + byte + lines[-1]])
 
 
+def test_a_line_longer_than_any_line_is_noticed(lines: list[bytes]) -> None:
+    with pytest.raises(JournalDamaged, match="longer"):
+        parse([*lines, b"x" * 1000, b"x" * 1000], "test")
+
+
 @pytest.mark.parametrize("missing", range(7))
 def test_a_missing_line_is_noticed(lines: list[bytes], missing: int) -> None:
     with pytest.raises(JournalDamaged):

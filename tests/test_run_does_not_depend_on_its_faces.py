@@ -62,11 +62,15 @@ def test_events_of_many_threads_are_kept_once_and_in_the_order_they_are_told(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     heard: list[Stamped] = []
+    late: list[Event] = []
     threads, each = 8, 100
 
     def work(run: Run, worker: int) -> None:
         for number in range(each):
-            run.emit(Observed(what=f"worker-{worker}", value=number))
+            event = Observed(what=f"worker-{worker}", value=number)
+            run.emit(event)
+            if all(stamped.event is not event for stamped in heard[-20:]):
+                late.append(event)
 
     interval_s = sys.getswitchinterval()
     request.addfinalizer(lambda: sys.setswitchinterval(interval_s))
@@ -77,6 +81,7 @@ def test_events_of_many_threads_are_kept_once_and_in_the_order_they_are_told(
             thread.start()
         for thread in workers:
             thread.join()
+    assert late == [], "emit returned before the event was kept and told"
     assert [stamped.seq for stamped in heard] == list(range(threads * each + 2))
     assert list(read_journal(run.journal_path).events) == [stamped.as_json() for stamped in heard]
     for worker in range(threads):

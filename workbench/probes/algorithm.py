@@ -57,6 +57,7 @@ class Algorithm:
             raise TargetUnsupported(
                 f"the target file says that a sector has {size} bytes at {start:#010x}, pyOCD says {found}",
                 cause="`sector` in the target file's [[memory]] is wrong",
+                action="correct it; pyOCD's own memory map is in `pyocd commander -c 'show map'`",
             )
 
     @property

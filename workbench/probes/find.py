@@ -77,19 +77,12 @@ def find_probe(wanted: ProbeRef) -> Any:
     drivers = _drivers()
     if rest and (kind.lower() in drivers or kind.lower() in _USB_KINDS):
         return _explicit(wanted, kind.lower(), rest, drivers)
-    for name, driver in drivers.items():
-        if (
-            name not in _USB_KINDS
-            and (probe := driver.get_probe_with_id(wanted.unique_id, False)) is not None
-        ):
-            return probe
-    for name in usb_kinds_of(wanted, wanted.unique_id):
-        usb_driver = drivers.get(name)
-        if (
-            usb_driver is not None
-            and (probe := usb_driver.get_probe_with_id(wanted.unique_id, False)) is not None
-        ):
-            return probe
+    elsewhere = [name for name in drivers if name not in _USB_KINDS]
+    for names in (elsewhere, usb_kinds_of(wanted, wanted.unique_id)):
+        for name in names:
+            probe = drivers[name].get_probe_with_id(wanted.unique_id, False) if name in drivers else None
+            if probe is not None:
+                return probe
     raise _missing(wanted)
 
 

@@ -17,7 +17,7 @@ _RASPBERRY_PI: Final = "2e8a"
 
 
 def usb_probes(sysfs: Path | None = None) -> tuple[tuple[UsbKind, UsbDevice], ...] | None:
-    """Probes that are plugged in, sorted by place; None where nothing is known, for there is no folder SYSFS."""
+    """Probes that are plugged in, sorted by place; None where nothing is known, without a folder SYSFS."""
     folder = sysfs or usb.SYSFS
     if not folder.is_dir():
         return None

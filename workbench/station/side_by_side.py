@@ -1,7 +1,7 @@
 """One verb in several slots at once: a process for each slot, whose events come back over a pipe.
 
-A process that hangs, crashes or is killed is an ERROR of its own slot and of no other.  The processes are forked,
-so that what the parent has imported already is shared; the parent must have no second thread then.
+A process that hangs, crashes or is killed is an ERROR of its own slot and of no other.  The processes are
+forked, so that what the parent has imported already is shared; the parent must have no second thread then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from types import FrameType
 from typing import Any, Final, NoReturn, Self
 
 from workbench.errors import Blame, Stopped, WorkbenchError
-from workbench.events import Verdict
+from workbench.events import RunFinished, Verdict
+from workbench.station.journal import utc_now
 from workbench.station.throttle import Stamped
 from workbench.station.verdicts import VERDICT_OF
 
@@ -63,6 +64,8 @@ class _Child:
     fd: int
     began_s: float
     buffer: bytearray = field(default_factory=bytearray)
+    run_id: str = ""
+    seq: int = -1
     last: Data | None = None
     kill_reason: str | None = None
 
@@ -72,9 +75,9 @@ def side_by_side(
 ) -> dict[str, Ending]:
     """Does `work` for each name in a process of its own; returns how each ended, in the order of `names`.
 
-    `on_event` hears every event, in its public form, with the name it belongs to.  `log_dir` names the folder for
-    `process.log`, where a process's stray output goes.  On Ctrl-C all processes are asked to stop, and their
-    verdicts awaited; a second one, or the end of a grace period, kills them.
+    `on_event` hears every event, in its public form, with the name it belongs to.  `log_dir` names the folder
+    for `process.log`, where a process's stray output goes.  On Ctrl-C all processes are asked to stop, and
+    their verdicts awaited; a second one, or the end of a grace period, kills them.
     """
     with _children(list(names), work, log_dir) as children, selectors.DefaultSelector() as selector:
         for child in children:
@@ -84,7 +87,7 @@ def side_by_side(
             while len(selector.get_map()) > 1:
                 _pump(selector, on_event, asked.left_s())
                 asked.pass_on(children)
-        return {child.name: _ending(child) for child in children}
+        return {child.name: _ending(child, on_event) for child in children}
 
 
 class _Asked:
@@ -231,7 +234,10 @@ def _hear(child: _Child, line: bytes, on_event: Callable[[str, Data], None]) -> 
         data: Data = json.loads(line)
     except ValueError:
         return  # a line cut short by the death of its process, or too long
-    if data.get("event") == "run-finished":
+    child.seq = data["seq"]
+    if data["event"] == "run-started":
+        child.run_id = data["run_id"]
+    if data["event"] == "run-finished":
         child.last = data
     on_event(child.name, data)
 
@@ -244,17 +250,28 @@ def _signal(children: Iterable[_Child], number: signal.Signals) -> None:
                 os.kill(child.pid, number)
 
 
-def _ending(child: _Child) -> Ending:
+def _ending(child: _Child, on_event: Callable[[str, Data], None]) -> Ending:
+    """How it ended; for a process that could not say so, its last event is made here."""
     status = _reap(child)
-    if child.last is not None:
-        last = child.last
-        return Ending(last["verdict"], last["elapsed_s"], last["result"], last["error"])
+    if child.last is None:
+        _hear(child, json.dumps(_last_word(child, status)).encode("ascii"), on_event)
+    last = child.last
+    assert last is not None
+    return Ending(last["verdict"], last["elapsed_s"], last["result"], last["error"])
+
+
+def _last_word(child: _Child, status: int) -> Data:
     how = f"was ended by signal {-status}" if status < 0 else f"ended with {status}"
-    error = SlotProcessDied(
-        f"slot {child.name}: its process {how}, without a verdict", cause=child.kill_reason
+    what = f"slot {child.name}: its process {how}, without a verdict"
+    error = SlotProcessDied(what, cause=child.kill_reason)
+    event = RunFinished(
+        run_id=child.run_id,
+        verdict=VERDICT_OF[error.blame],
+        elapsed_s=round(time.monotonic() - child.began_s, 6),
+        result={},
+        error=error.as_dict(),
     )
-    elapsed_s = round(time.monotonic() - child.began_s, 6)
-    return Ending(VERDICT_OF[error.blame], elapsed_s, {}, error.as_dict())
+    return Stamped(event, child.seq + 1, utc_now()).as_json()
 
 
 def _reap(child: _Child) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from workbench.virtual.core import Core
 from workbench.virtual.dap import DebugPort
 from workbench.virtual.memory import ChipMemory
 from workbench.virtual.nvm import Nvm, Reason, replace_file
+from workbench.virtual.process import Wires
 from workbench.virtual.uart import Uart
 
 NVM_FILE: Final = "nvm.bin"
@@ -50,17 +52,38 @@ class Board:
         if controller:
             self._saved = nvm.load(folder / NVM_FILE, controller.flash.size, controller.uicr.size)
             self.remark = remark(self._saved)
-        self.wires = process.start(self.model, folder / NVM_FILE if controller else None, folder / LOG_FILE)
+        self.wires = self._start()
         self.core = Core(self.model, self.wires, self.checkpoint)
-        self.memory = ChipMemory(self.model, self.core, bytes.fromhex(chip["chip_id"]), self.wires.say)
+        chip_id = bytes.fromhex(chip["chip_id"])
+        self.memory = ChipMemory(self.model, self.core, chip_id, lambda line: self.wires.say(line))
         self.port = DebugPort(self.model, self.core, self.memory)
-        if controller:
-            self.wires.say(f"uicr {self._saved.uicr.hex()}")
-            self.memory.load(self._saved.flash, self._saved.uicr)
-            self._save("checkpoint")
+        self._fill()
         self.core.held_in_reset = True
         self.uart = Uart(self.wires.uart, folder / TTY_LINK)
         self.core.assert_reset(False)
+
+    def _start(self) -> Wires:
+        nvm_path = self.folder / NVM_FILE if self.model.nvm else None
+        return process.start(self.model, nvm_path, self.folder / LOG_FILE)
+
+    def _fill(self) -> None:
+        if self.model.nvm:
+            self.wires.say(f"uicr {self._saved.uicr.hex()}")
+            self.memory.load(self._saved.flash, self._saved.uicr)
+            self._save("checkpoint", self._saved.flash, self._saved.uicr)
+            self.wires.say("uicr -")
+
+    def locked_up(self) -> bool:
+        """Whether QEMU gave up because the core locked up, which a real core survives."""
+        return self.wires.ended_with(signal.SIGABRT)
+
+    def revive(self) -> None:
+        """Go on after a lockup: flash and UICR as when the fault began, RAM lost, core locked up."""
+        self.wires.end()
+        self.wires = self._start()
+        self.core.adopt(self.wires)
+        self._fill()
+        self.uart.rewire(self.wires.uart)
 
     def checkpoint(self) -> None:
         """Save the memories if they have changed, in case everything dies at once."""

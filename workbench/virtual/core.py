@@ -31,8 +31,11 @@ Handler = Callable[[Trap, int], int | None]
 must step over it itself.
 """
 
+ERASED_CODE: Final = 0xFFFF
 LOCKUP_PC: Final = 0xFFFFFFFE
 HARDFAULT: Final = 3
+MAX_VECTOR_HITS: Final = 16
+"""How often code that shares its address with the HardFault handler is stopped at before it runs freely."""
 SLEEPS: Final = (0xBF30, 0xBF20)
 """Encodings of WFI and WFE."""
 SPECIAL: Final = (inject.MSP, inject.PSP, inject.PRIMASK, inject.CONTROL)
@@ -61,19 +64,33 @@ class Core:
         self._inserted: set[Trap] = set()
         self._special: dict[int, int] = {}
         self._vector_hits = 0
+        self._in_known_fault = False
+        self._stopped_at = 0
+        self._vector: int | None = None
         self.bkpts: set[int] = set()
         """RAM addresses where a debugger wrote a BKPT instruction."""
+
+    def adopt(self, wires: Wires) -> None:
+        """Go on with another emulator after the first one gave up; the core is in lockup until a reset."""
+        self.gdb, self.bus, self._wires = wires.gdb, wires.bus, wires
+        self._inserted, self._special = set(), {}
+        self.running, self.lockup = False, True
 
     # -- traps
 
     def _hardfault_vector(self) -> int:
-        table = 0 if self.model.part_scs == 0x008 else self.bus.read(0xE000ED08)
-        return self.bus.read(table + 4 * HARDFAULT)
+        """The vector as of the last reset or debugger's resume: firmware that moves it is not followed."""
+        if self._vector is None:
+            table = 0 if self.model.part_scs == 0x008 else self.bus.read(0xE000ED08)
+            self._vector = self.bus.read(table + 4 * HARDFAULT)
+        return self._vector
 
     def _wanted(self) -> set[Trap]:
         self._handlers = dict(self.extra_traps())
         vector = self._hardfault_vector()
-        if self._vector_hits < 16:
+        if self._in_known_fault and self.gdb.read_register(REG_XPSR) & 0x1FF != HARDFAULT:
+            self._in_known_fault = False
+        if self._vector_hits < MAX_VECTOR_HITS and not self._in_known_fault:
             self._handlers.setdefault((BREAK_HARDWARE, vector & ~1, 2), self._at_hardfault)
             self._handlers.setdefault((BREAK_HARDWARE, LOCKUP_PC, 2), self._at_hardfault)
         user = self.debug.breakpoints() | self.debug.watchpoints()
@@ -96,12 +113,15 @@ class Core:
             self._inserted.discard(trap)
 
     def step_over(self, trap: Trap) -> None:
-        """Run the one trapped instruction, without any watchpoint."""
-        for other in [t for t in self._inserted if t[0] != BREAK_HARDWARE]:
-            self.lift(other)
-        self.lift((BREAK_HARDWARE, self.gdb.read_register(REG_PC), 2))
+        """Run the one trapped instruction without its trap and without a breakpoint on it."""
+        if any(t[0] == BREAK_HARDWARE for t in self._inserted):
+            self.lift((BREAK_HARDWARE, self._stopped_at, 2))
         self.lift(trap)
-        self.gdb.step()
+        if b"watch" in self.gdb.step():
+            # the instruction touches further watched places
+            for other in [t for t in self._inserted if t[0] != BREAK_HARDWARE]:
+                self.lift(other)
+            self.gdb.step()
 
     # -- run control
 
@@ -116,6 +136,7 @@ class Core:
             return
         self._special = {}
         self._vector_hits = 0
+        self._vector = None
         self._go()
 
     def _go(self) -> None:
@@ -197,7 +218,7 @@ class Core:
 
         None: go on.
         """
-        pc = self.gdb.read_register(REG_PC)
+        pc = self._stopped_at = self.gdb.read_register(REG_PC)
         for part in packet.split(b";"):
             name, _, where = part.partition(b":")
             if name in WATCH_WORDS:
@@ -222,11 +243,12 @@ class Core:
         self._vector_hits += 1
         in_fault = self.gdb.read_register(REG_XPSR) & 0x1FF == HARDFAULT
         vector = self._hardfault_vector()
-        if pc == LOCKUP_PC or not vector & 1 or not self.model.answers(pc, 2):
+        if pc == LOCKUP_PC or not vector & 1 or not self.model.answers(pc, 2) or self._erased(pc, in_fault):
             self._checkpoint()
             self.lockup = True
             return None
         if in_fault:
+            self._in_known_fault = True
             self._checkpoint()
             if self.debug.debug_enabled and self._unwind_bkpt():
                 return DFSR_BKPT
@@ -234,6 +256,10 @@ class Core:
                 return DFSR_VCATCH
         self.step_over(trap)
         return None
+
+    def _erased(self, pc: int, in_fault: bool) -> bool:
+        """Whether a HardFault handler is erased flash, whose first instruction would fault again."""
+        return in_fault and self.bus.read(pc, 16) == ERASED_CODE
 
     def _unwind_bkpt(self) -> bool:
         """Undo the fault of a BKPT instruction:
@@ -325,7 +351,8 @@ class Core:
                 break
         self._wires.qmp.cmd("set-action", reboot="shutdown")
         self.after_reset()
-        self.lockup = False
+        self.lockup = self._in_known_fault = False
+        self._vector = None
         self._special = {}
         self._vector_hits = 0
         self.debug.reset_seen = True

@@ -30,6 +30,7 @@ class GdbStub:
         self._sock = sock
         self._timeout_s = timeout_s
         self._buffer = b""
+        self._step_flags = ""
         self.command("QStartNoAckMode")
         sock.sendall(b"+")
         self.command("qSupported:swbreak+;hwbreak+")
@@ -105,7 +106,10 @@ class GdbStub:
 
     def step(self, *, interrupts: bool = False) -> bytes:
         """Run one instruction; `interrupts` lets a pending one be taken.  Returns the stop packet."""
-        self.command(f"Qqemu.sstep={'1' if interrupts else '7'}")
+        flags = "1" if interrupts else "7"
+        if flags != self._step_flags:
+            self.command(f"Qqemu.sstep={flags}")
+            self._step_flags = flags
         return self.command("vCont;s")
 
     def resume(self) -> None:

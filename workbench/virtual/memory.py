@@ -14,12 +14,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from workbench.virtual.bus import Bus
 from workbench.virtual.chips import ChipModel, NvmController
 from workbench.virtual.core import Core, Handler
 from workbench.virtual.debugregs import Trap
 from workbench.virtual.gdb import REG_PC, WATCH_READ, WATCH_WRITE
 from workbench.virtual.thumb import Transfer, decode, loaded
 
+MAX_TRANSFERS: Final = 8
+"""Words that one instruction (STM) writes at most."""
 WEN: Final = 1
 EEN: Final = 2
 
@@ -62,12 +65,16 @@ class ChipMemory:
         self.locked = False
         self.cut = Cut(0)
         self._core = core
-        self._bus = core.bus
         self._say = say
         self._uicr = b""
+        self._stores: dict[int, int] = {}
         core.extra_traps = self.traps
         core.before_reset = self._before_reset
         core.after_reset = self._after_reset
+
+    @property
+    def _bus(self) -> Bus:
+        return self._core.bus
 
     # -- power
 
@@ -103,6 +110,7 @@ class ChipMemory:
             self._say(f"uicr {self._uicr.hex()}")
 
     def _after_reset(self) -> None:
+        self._stores.clear()
         if self.model.nvm:
             self._write_uicr(self._uicr)
             self._say("uicr -")
@@ -139,6 +147,7 @@ class ChipMemory:
         if not self.model.answers(address, size) or self._protected(address, size):
             return False
         nvm = self.model.nvm
+        self._stores.clear()
         if nvm and nvm.uicr.touches(address, size):
             self._program_uicr(address, data)
         elif nvm and nvm.flash.touches(address, size):
@@ -269,9 +278,15 @@ class ChipMemory:
         if not self._bus.read(nvm.config) & WEN:
             self._core.step_over(trap)
             return None
-        for move in self._transfers(pc):
-            if nvm.flash.holds(move.address, move.size):
-                self._operation("word", move.address & ~3, pc, self._core.gdb.read_register(move.register))
+        last = self.cut.after_operations and self.cut.operations + MAX_TRANSFERS >= self.cut.after_operations
+        if last or pc not in self._stores:
+            moves = [m for m in self._transfers(pc) if nvm.flash.holds(m.address, m.size)]
+            self._stores[pc] = len(moves)
+            for move in moves:
+                value = self._core.gdb.read_register(move.register)
+                self._operation("word", move.address & ~3, pc, value)
+        else:
+            self.cut.operations += self._stores[pc]
         self._core.step_over(trap)
         self._done()
         return None

@@ -23,6 +23,16 @@ from workbench.virtual.twins import powered
 MAX_QUEUE = 64
 
 
+class Pending:
+    """An operation that was asked for; its value or its error comes when it has been sent."""
+
+    def __init__(self, operation: list[Any]) -> None:
+        self.operation = operation
+        self.done = False
+        self.value: Any = None
+        self.error: exceptions.Error | None = None
+
+
 class TwinProbe(DebugProbe):
     """SWD probe of one twin."""
 
@@ -31,7 +41,7 @@ class TwinProbe(DebugProbe):
         self._uid = uid
         self._status = status
         self._client: Client | None = None
-        self._queue: list[list[Any]] = []
+        self._queue: list[Pending] = []
         self._wire: DebugProbe.Protocol | None = None
         self._mutex = threading.RLock()
         self._reset_asserted = False
@@ -177,36 +187,43 @@ class TwinProbe(DebugProbe):
 
     def _write(self, operation: list[Any]) -> None:
         with self._mutex:
-            self._queue.append(operation)
+            self._queue.append(Pending(operation))
             if len(self._queue) >= MAX_QUEUE:
                 self._send()
 
     def _read(self, operation: list[Any], now: bool) -> Any:
+        pending = Pending(operation)
+        with self._mutex:
+            self._queue.append(pending)
         if now:
-            return self._call(operation)
-        try:
-            value = self._call(operation)
-        except exceptions.Error as error:
-            late = error
-
-            def fail() -> Any:
-                raise late
-
-            return fail
-        return lambda: value
+            return self._fetch(pending)
+        return lambda: self._fetch(pending)
 
     def _call(self, operation: list[Any]) -> Any:
-        with self._mutex:
-            self._queue.append(operation)
-            return self._send()[-1]
+        return self._read(operation, now=True)
 
-    def _send(self) -> list[Any]:
+    def _fetch(self, pending: Pending) -> Any:
+        with self._mutex:
+            if not pending.done:
+                self._send(asked=pending)
+        if pending.error is not None:
+            raise pending.error
+        return pending.value
+
+    def _send(self, asked: Pending | None = None) -> None:
+        """Send what is queued.  A fault in a write that nobody waits for is raised here."""
         queue, self._queue = self._queue, []
-        answer = self._ask("dap", ops=queue)
-        if "fault" in answer:
+        answer = self._ask("dap", ops=[pending.operation for pending in queue])
+        values = answer["values"]
+        for i, pending in enumerate(queue):
+            pending.done = True
+            if i < len(values):
+                pending.value = values[i]
+            else:
+                pending.error = exceptions.TransferFaultError()
+        unseen = queue[len(values) :]
+        if unseen and asked not in unseen:
             raise exceptions.TransferFaultError()
-        values: list[Any] = answer["values"]
-        return values
 
     def _ask(self, op: str, **arguments: Any) -> Any:
         client = self._client
@@ -222,6 +239,8 @@ class TwinProbe(DebugProbe):
         except Refused as error:
             if error.kind == "busy":
                 raise exceptions.ProbeError(f"{self._uid} is busy: {error}") from error
+            if error.kind == "fault":
+                raise exceptions.TransferFaultError() from error
             raise exceptions.ProbeError(f"{self._uid}: {error}") from error
 
 

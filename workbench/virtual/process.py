@@ -37,6 +37,13 @@ class Wires:
         """Tell the guard something."""
         self.lifeline.sendall(line.encode("ascii") + b"\n")
 
+    def ended_with(self, number: int) -> bool:
+        """Whether QEMU was ended by this signal."""
+        try:
+            return self.guard.wait(5) == -number & 0xFF
+        except subprocess.TimeoutExpired:
+            return False
+
     def end(self, *, save: bool = False) -> None:
         """End QEMU; the guard saves the memories only when `save` is set."""
         try:

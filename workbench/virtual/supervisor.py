@@ -25,6 +25,7 @@ from workbench.virtual.board import Board
 from workbench.virtual.dap import DebugPort, Fault
 from workbench.virtual.gdb import MachineGone
 from workbench.virtual.memory import PowerLost
+from workbench.virtual.nvm import NvmDamaged
 from workbench.virtual.protocol import MAX_LINE, socket_path
 
 LOCK_FILE: Final = "power.lock"
@@ -55,7 +56,7 @@ class Supervisor:
         self._listener.bind(str(self._path))
         self._listener.listen(8)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self.board.core.gdb, selectors.EVENT_READ, self.board.core.pump)
+        self._selector.register(self.board.core.gdb, selectors.EVENT_READ, lambda: self.board.core.pump())
 
     def serve(self) -> None:
         """Until the power goes.  Every way out leaves memories saved and QEMU ended."""
@@ -64,16 +65,27 @@ class Supervisor:
         next_tick = time.monotonic() + TICK_S
         try:
             while not self._off:
-                for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
-                    key.data()
-                if time.monotonic() >= next_tick:
-                    self._tick()
-                    next_tick = time.monotonic() + TICK_S
+                try:
+                    for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
+                        key.data()
+                    if time.monotonic() >= next_tick:
+                        self._tick()
+                        next_tick = time.monotonic() + TICK_S
+                except MachineGone:
+                    self._revive()
             self.board.power_off()
         except PowerLost:
             self.board.cut()
         finally:
             self._path.unlink(missing_ok=True)
+
+    def _revive(self) -> None:
+        """QEMU ended by itself: go on if it was a lockup of the core; everything else is a loss of power."""
+        if not self.board.locked_up():
+            raise MachineGone("QEMU ended; flash and UICR are as last saved")
+        self._selector.unregister(self.board.core.gdb)
+        self.board.revive()
+        self._selector.register(self.board.core.gdb, selectors.EVENT_READ, lambda: self.board.core.pump())
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._off = True
@@ -122,6 +134,9 @@ class Supervisor:
             request = json.loads(line)
             operation = getattr(self, f"_op_{request.pop('op').replace('-', '_')}")
             return {"ok": operation(connection, **request)}
+        except MachineGone as error:
+            self._revive()
+            return {"error": f"the core locked up: {error}", "kind": "fault"}
         except (Fault, Busy) as error:
             return {"error": str(error), "kind": "busy" if isinstance(error, Busy) else "fault"}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -209,7 +224,7 @@ def main() -> int:
         return 0
     try:
         supervisor = Supervisor(folder, uid)
-    except (OSError, MachineGone, ValueError, KeyError) as error:
+    except (OSError, MachineGone, NvmDamaged, ValueError, KeyError) as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
         return 1
     print(json.dumps({"ready": os.getpid(), "remark": supervisor.board.remark}), flush=True)

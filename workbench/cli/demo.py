@@ -1,0 +1,136 @@
+"""`workbench demo`: the main job, shown on boards that do not exist."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from workbench.cli import options as opt
+from workbench.cli import stderr, stdout, words
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.boards.bench import Bench
+    from workbench.station.demo import Images, Report
+    from workbench.station.run import Run
+
+SEEDS: Final = 1000
+WIDEST: Final = 100
+"""Columns of the words at the end, on a wide terminal."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the demo's bench is, or is made.")
+    ] = Path("demo-bench"),
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Picks the moment of the power cut; the same number, the same moment. Default: any.",
+            show_default=False,
+        ),
+    ] = None,
+    firmware: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the firmware samples were built. Default: firmware-samples/build of the checkout.",
+            show_default=False,
+        ),
+    ] = None,
+    json: opt.Json = False,
+    plain: opt.Plain = False,
+) -> None:
+    """Show on four virtual boards what the workbench does, in less than a minute.
+
+    Makes a bench of boards that do not exist, flashes them through pyOCD, reads everything back, talks to
+    them over serial, cuts the power of one in the middle of a second flash, looks at what its chip holds, and
+    recovers. Touches no real board. At the end the boards are off.
+
+    \b
+    Examples:
+      workbench demo
+      workbench demo --seed 7 --folder /tmp/demo
+    """
+    from workbench.cli.demo_face import demo_face
+    from workbench.station.demo import BOARDS, FIRMWARE, TARGET, find_images, make_bench
+    from workbench.station.places import database_url, journal_dir
+    from workbench.station.run import Run
+
+    output = opt.Output(json=json, plain=plain)
+    images = find_images(firmware or FIRMWARE)
+    bench = make_bench(folder)
+    chosen = secrets.randbelow(SEEDS) if seed is None else seed
+    face, began_s = demo_face(output), time.monotonic()
+    if not json:
+        stderr.say(f"\n  workbench demo: {BOARDS} virtual boards in {folder}, power cut by seed {chosen}\n")
+    run = Run.begin(
+        "demo",
+        target=TARGET,
+        journal_dir=journal_dir(bench.folder),
+        records=database_url(bench.folder),
+        listeners=[face],
+    )
+    try:
+        report = _carry_out(run, bench, images, chosen, output)
+    finally:
+        face.close()
+    if not json:
+        _tell(report, images, folder, output)
+        stdout.say(words.of_verdict("PASS", "demo", None, time.monotonic() - began_s, run.run_id))
+
+
+def _carry_out(run: Run, bench: Bench, images: Images, seed: int, output: opt.Output) -> Report:
+    """The run; with `--json` its last event has told an error already."""
+    from workbench.station.demo import carry_out
+
+    try:
+        with run:
+            return carry_out(run, bench, images, seed)
+    except (WorkbenchError, KeyboardInterrupt):
+        if output.json and run.verdict is not None:
+            raise typer.Exit(run.exit_code) from None
+        raise
+
+
+def _tell(report: Report, images: Images, folder: Path, output: opt.Output) -> None:
+    """The end: words, a table, and where to go on."""
+    from workbench.cli.demo_words import HEADINGS, summary, table_rows, try_next
+
+    width = min(shutil.get_terminal_size().columns, WIDEST) - 2
+    stdout.say()
+    for paragraph in summary(report, images):
+        stdout.say(textwrap.fill(paragraph, width) + "\n")
+    stdout.table(HEADINGS, table_rows(report), plain=output.plain)
+    stdout.say("\nTry next:")
+    for command, purpose in try_next(report, folder, _short(images), _program()):
+        stdout.say(f"  {command}\n      {purpose}")
+    stdout.say()
+
+
+def _program() -> str:
+    """How to call this program: by its name where the shell finds it, else by its path."""
+    return "workbench" if shutil.which("workbench") else str(_from_here(Path(sys.argv[0]).absolute()))
+
+
+def _short(images: Images) -> Images:
+    return type(images)(_from_here(images.first), _from_here(images.second))
+
+
+def _from_here(path: Path) -> Path:
+    """The same file, named from the current folder where it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,89 @@
+"""The demo's end in words.  Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workbench.cli import words
+from workbench.station.demo import Images, Report
+from workbench.station.demo_boards import Banner
+from workbench.station.flashmap import BLANK, NEW, TORN
+
+HEADINGS = ("slot", "chip ID", "version", "build", "seen")
+
+
+def summary(report: Report, images: Images) -> list[str]:
+    """What happened and what it means, in paragraphs."""
+    return [_boards_words(report), _cut_words(report), _recovery_words(report, images)]
+
+
+def table_rows(report: Report) -> list[list[str]]:
+    """One row for each board: what it holds now, and what was seen of it."""
+    rows = []
+    for name, banner in report.banners.items():
+        hero = name == report.hero
+        seen = "cut off, recovered" if hero else "flashed, talked to"
+        last = report.last_banner if hero else banner
+        rows.append([name, last.chip, last.version, last.build, seen])
+    return rows
+
+
+def try_next(report: Report, folder: Path, images: Images, program: str) -> list[tuple[str, str]]:
+    """Commands to go on with, each with what it does."""
+    bench = f"--bench {folder}"
+    other = next((name for name in report.banners if name != report.hero), report.hero)
+    return [
+        (f"{program} slot list {bench}", "the slots, their power, who uses them"),
+        (f"{program} console {bench} {other}", "talk to a board: type a line, or ?id"),
+        (f"{program} flash {bench} --slot {other} {images.second}", "flash it yourself"),
+        (f"{program} records {bench}", "what every run did"),
+        (f"{program} demo --seed {report.seed}", "the same power cut again"),
+        (f"{program} bench detect", "propose a bench of your own boards"),
+    ]
+
+
+def _boards_words(report: Report) -> str:
+    first = next(iter(report.banners.values()))
+    return (
+        f"{_count(len(report.banners)).capitalize()} boards were switched on and got {_firmware(first)} at "
+        "once, each by a process of its own. Every byte was read back. Each board said over its serial port "
+        "the build and the chip ID that the probe reads on its chip, and echoed a line."
+    )
+
+
+def _cut_words(report: Report) -> str:
+    cut, found = report.cut, report.map
+    new, torn, blank = (found.kinds.count(kind) * found.size for kind in (NEW, TORN, BLANK))
+    parts = [f"{words.size(new)} of the new firmware"]
+    parts += [f"{words.size(torn)} half written"] if torn else []
+    parts += [f"{words.size(blank)} erased"] if blank else []
+    text = (
+        f"Then {report.hero} was to get a second firmware, and lost its power in the middle of it: at flash "
+        f"operation {cut.operation}, the {cut.kind} at {words.address(cut.address)}. With power again its "
+        f"chip held {_and(parts)}, which is what the workbench had known when the probe went silent."
+    )
+    if found.kinds.startswith(BLANK):
+        text += " The sector with the vector table is written last, so that no half firmware ever starts."
+    return text
+
+
+def _recovery_words(report: Report, images: Images) -> str:
+    again = report.recovered
+    return (
+        f"Flashing {images.second.stem} again wrote the {words.size(again.programmed)} that were missing, "
+        f"left {words.size(again.skipped)} alone, and read all of it back, in {words.seconds(again.seconds)}."
+        f" {report.hero} now says {_firmware(report.last_banner)}, also after a reset. The boards are off, "
+        "and keep what they hold."
+    )
+
+
+def _firmware(banner: Banner) -> str:
+    return f"{banner.name} {banner.version}"
+
+
+def _count(number: int) -> str:
+    return {1: "one", 2: "two", 3: "three", 4: "four"}.get(number, str(number))
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

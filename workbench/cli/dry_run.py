@@ -1,0 +1,114 @@
+"""`--dry-run`: what a command would do, step by step, and what of it cannot be undone.  Touches no board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from workbench.cli import stdout, words
+from workbench.cli.job import bench_of, slots_of
+from workbench.cli.options import Choice
+from workbench.cli.report import Report, reporting
+
+if TYPE_CHECKING:
+    from workbench.boards.bench import Slot
+    from workbench.probes.images import Image, ImageFile
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that would be done."""
+
+    title: str
+    irreversible: bool = False
+
+
+_MEET = [
+    Step("take the slot, switch it on if it is off"),
+    Step("connect, and check that the chip is the slot's own"),
+]
+
+
+def show_flash(
+    choice: Choice,
+    files: list[ImageFile],
+    *,
+    erase: Literal["sector", "chip"],
+    verify: bool,
+    permit_identity: bool,
+    reset: bool,
+) -> None:
+    """What flashing these files would do; wrong files are refused as they would be."""
+    from workbench.probes.images import load_images
+
+    with reporting("flash", choice.output) as report:
+        for slot in slots_of(bench_of(choice.bench), choice):
+            image = load_images(files, slot.target, permit_identity=permit_identity)
+            _show(report, slot, [*_MEET, *_flash_steps(slot, image, erase, verify=verify, reset=reset)])
+
+
+def show_erase(choice: Choice, span: tuple[int, int] | None) -> None:
+    """What erasing that range, or all flash, would do."""
+    where = "all flash" if span is None else f"{words.size(span[1])} from {words.address(span[0])}"
+    steps = [
+        *_MEET,
+        Step("refuse a locked chip, and to destroy an identity without permission"),
+        Step(f"erase {where}: what it holds is lost", irreversible=True),
+        Step("read back that it is blank"),
+    ]
+    with reporting("erase", choice.output) as report:
+        for slot in slots_of(bench_of(choice.bench), choice):
+            _show(report, slot, steps)
+
+
+def show_recover(choice: Choice) -> None:
+    """What recovering would do."""
+    lost = "erase everything on the chip: firmware, configuration and identity are lost"
+    steps = [
+        *_MEET,
+        Step(lost, irreversible=True),
+        Step("reset, look that it is unlocked, read back that it is blank"),
+    ]
+    with reporting("recover", choice.output) as report:
+        for slot in slots_of(bench_of(choice.bench), choice):
+            _show(report, slot, steps)
+
+
+def _flash_steps(
+    slot: Slot, image: Image, erase: Literal["sector", "chip"], *, verify: bool, reset: bool
+) -> list[Step]:
+    from workbench.probes.plan import make_plan
+
+    plan = make_plan(image, slot.target)
+    sectors, size = words.count(len(plan.sectors), "sector"), words.size(image.size_bytes)
+    steps = [
+        Step(
+            f"load {', '.join(str(s.path) for s in image.sources)}: {size} from {words.address(image.start)}"
+        )
+    ]
+    if erase == "chip":
+        steps.append(Step("erase the whole chip: all it holds is lost", irreversible=True))
+    elif plan.sectors:
+        title = f"erase those of {sectors} that differ: the firmware that was there is lost"
+        steps += [
+            Step(f"compare {sectors}, to leave alone what is right already"),
+            Step(title, irreversible=True),
+        ]
+    if plan.config:
+        steps.append(Step("write configuration words, which only a chip erase clears", irreversible=True))
+    if plan.sectors or plan.ram:
+        steps.append(Step(f"write what differs, at most {size}"))
+    steps.append(Step(f"read back {size} and compare" if verify else "NOT read back (--no-verify)"))
+    steps.append(Step("start the firmware" if reset else "leave the core halted"))
+    return steps
+
+
+def _show(report: Report, slot: Slot, steps: list[Step]) -> None:
+    for number, step in enumerate(steps, 1):
+        value = {"slot": slot.name, "number": number, "title": step.title, "irreversible": step.irreversible}
+        report.observe("planned-step", {**value})
+    report.result["dry_run"] = True
+    if not report.output.json:
+        stdout.say(f"{slot.name} ({slot.target.name}) — nothing is done now; these steps would be:")
+        for number, step in enumerate(steps, 1):
+            stdout.say(f"  {number}. {step.title}{'   [CANNOT BE UNDONE]' if step.irreversible else ''}")

@@ -1,0 +1,199 @@
+"""`workbench slot`: list slots, switch their power, free them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from workbench.cli import options as opt
+from workbench.cli import stdout
+from workbench.cli.commands import new_app
+from workbench.cli.complete import slot_names
+from workbench.cli.report import reporting
+from workbench.errors import InputError
+
+if TYPE_CHECKING:
+    from workbench.boards.bench import Slot
+
+app = new_app(help="List slots, switch their power, free them.", no_args_is_help=True)
+
+SlotName = Annotated[
+    str, typer.Argument(metavar="SLOT", help="Slot of the board.", autocompletion=slot_names)
+]
+
+
+@app.command("list")
+def list_(bench: opt.Bench = None, json: opt.Json = False, plain: opt.Plain = False) -> None:
+    """List the slots: what is in them, whether they have power, and who uses them.
+
+    \b
+    Example:
+      workbench slot list
+    """
+    from workbench.cli.job import bench_of
+
+    with reporting("slot list", opt.Output(json=json, plain=plain)) as report:
+        rows = []
+        for slot in bench_of(bench).slots.values():
+            value = _state(slot)
+            report.observe("slot", value)
+            rows.append(
+                [
+                    slot.name,
+                    slot.target.name,
+                    value["power"],
+                    _user(value["lease"]),
+                    value["chip_id"] or "not seen yet",
+                ]
+            )
+        if not json:
+            stdout.table(["slot", "target", "power", "used by", "chip seen last"], rows, plain=plain)
+
+
+@app.command()
+def power(
+    slot: SlotName,
+    act: Annotated[
+        Literal["status", "on", "off", "cycle", "cut"],
+        typer.Argument(metavar="[ACT]", help="status, on, off, cycle or cut.", show_default=False),
+    ] = "status",
+    off_for: Annotated[
+        float,
+        typer.Option("--off-for", metavar="SECONDS", min=0.0, max=600.0, help="With cycle: how long off."),
+    ] = 0.5,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            "--after",
+            metavar="N",
+            min=0,
+            help="With cut: after so many flash operations.",
+            show_default=False,
+        ),
+    ] = None,
+    mode: Annotated[
+        Literal["clean", "torn"], typer.Option(help="With cut: whether the last operation is left half done.")
+    ] = "clean",
+    seed: Annotated[int, typer.Option("--seed", help="With cut and torn: which bits were done.")] = 0,
+    bench: opt.Bench = None,
+    kick: opt.Kick = False,
+    wait: opt.Wait = 0.0,
+    json: opt.Json = False,
+    plain: opt.Plain = False,
+) -> None:
+    """Switch a slot's power, or say how it is.
+
+    `cut` switches off at a chosen moment in the middle of a later flash, where the switch can do that: an
+    operation is one word written or one erase. `status` tells then where it came.
+
+    \b
+    Examples:
+      workbench slot power v1
+      workbench slot power v1 cycle
+      workbench slot power v1 cut --after 5000 --mode torn --seed 7
+    """
+    from workbench.cli import power as switching
+    from workbench.cli.job import Job, Verb, bench_of, perform
+
+    if (after is not None) != (act == "cut"):
+        raise InputError(
+            "`cut` and --after belong together",
+            cause="the moment of a cut is counted in flash operations",
+            action="workbench slot power SLOT cut --after N",
+        )
+    choice = opt.choose(bench, [slot], kick=kick, wait=wait, json=json, plain=plain)
+    if act == "status":
+        with reporting("slot power", choice.output) as report:
+            value = switching.look(bench_of(bench).slot(slot))
+            report.observe("power", value)
+            if not json:
+                stdout.say(switching.look_words(value))
+        return
+
+    def work(job: Job) -> None:
+        if act == "cut":
+            switching.cut(job, after or 0, mode, seed)
+        else:
+            switching.switch(job, act, off_for)
+
+    perform(Verb(f"power {act}", work, switching.result_words), choice)
+
+
+@app.command()
+def release(
+    slot: SlotName,
+    bench: opt.Bench = None,
+    json: opt.Json = False,
+    plain: opt.Plain = False,
+) -> None:
+    """Make whoever uses a slot stop cleanly, and free it.
+
+    The slot of a process that has died is free without this.
+
+    \b
+    Example:
+      workbench slot release v1
+    """
+    from workbench.boards.leases import default_owner, lease_slot, lease_status
+    from workbench.cli.job import bench_of
+
+    with reporting("slot release", opt.Output(json=json, plain=plain)) as report:
+        place = bench_of(bench).slot(slot)
+        before = _lease(place)
+        with lease_slot(place, default_owner(), "slot release", kick=True):
+            pass
+        report.result |= {"slot": slot, "was": before, "state": lease_status(place.state_dir).state}
+        if not json:
+            who = _user(before)
+            stdout.say(f"{slot} was free" if who == "nobody" else f"{slot} is free now; it was used by {who}")
+
+
+def _state(slot: Slot) -> dict[str, Any]:
+    from workbench.boards.sightings import last_sighting
+    from workbench.errors import WorkbenchError
+
+    try:
+        state: str = slot.power.state() if slot.power is not None else "no switch"
+    except WorkbenchError as error:
+        state = error.code
+    try:
+        seen = last_sighting(slot)
+    except WorkbenchError:
+        seen = None
+    return {
+        "name": slot.name,
+        "target": slot.target.name,
+        "power": state,
+        "lease": _lease(slot),
+        "chip_id": seen.chip_id if seen else None,
+        "chip_seen": seen.last_seen if seen else None,
+    }
+
+
+def _lease(slot: Slot) -> dict[str, Any]:
+    from workbench.boards.leases import lease_status
+
+    status = lease_status(slot.state_dir)
+    return {
+        "state": status.state,
+        "owner": status.owner,
+        "purpose": status.purpose,
+        "pid": status.pid,
+        "host": status.host,
+        "since": _time(status.since),
+        "expires": _time(status.expires),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def _user(lease: dict[str, Any]) -> str:
+    if lease["state"] in ("free", "abandoned"):
+        return "nobody"
+    until = datetime.fromisoformat(lease["expires"]).astimezone().strftime("%H:%M")
+    words = f"{lease['owner']} for {lease['purpose']}, until {until}, process {lease['pid']}"
+    return words if lease["state"] == "leased" else f"{words} ({lease['state']})"

@@ -1,0 +1,231 @@
+"""The demo: flash a bench of boards, talk to them, cut the power of one in the middle of a flash, recover.
+
+    images = find_images(firmware)
+    bench = make_bench(folder)
+    with Run.begin("demo", journal_dir=..., ...) as run:
+        report = carry_out(run, bench, images, seed)
+
+The plan as plain functions: each step is told as events, and each board is worked on by a process of its own.
+The bench is of virtual boards because its file says so; nothing after that asks.  Prints nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from workbench.boards.bench import BENCH_FILE, Bench, load_bench
+from workbench.boards.bench_write import BenchUnwritable, virtual_bench_text, write_new
+from workbench.errors import Blame, InputError, WorkbenchError
+from workbench.events import Notice, Observed, StepFinished, StepStarted
+from workbench.station import demo_boards as at
+from workbench.station.demo_boards import Banner, Cut, Flashed
+from workbench.station.demo_tasks import Task, do_at, endings_at
+from workbench.station.flashmap import BLANK, NEW, TORN, FlashMap, agrees
+from workbench.station.run import Run
+
+T = TypeVar("T")
+
+Act = Callable[..., object]
+"""A function of `demo_boards`."""
+
+TARGET: Final = "microbit-v1"
+BOARDS: Final = 4
+FOLDER: Final = Path("demo-bench")
+FIRST: Final = "hello-microbit"
+SECOND: Final = "hello-microbit-200k"
+FIRMWARE: Final = Path(__file__).resolve().parents[2] / "firmware-samples" / "build"
+"""Where `make -C firmware-samples` puts the images, in a checkout."""
+EMULATOR: Final = "qemu-system-arm"
+
+EARLIEST_CUT: Final = 2_000
+LATEST_CUT: Final = 6_000
+"""Flash operations after which the power may go; 200 of them erase a sector.  A board whose operations are
+counted is slow, and nobody wants to wait for the fifty thousandth.
+"""
+
+
+class FirmwareMissing(WorkbenchError):
+    """The firmware samples are not there."""
+
+    code = "firmware-missing"
+    blame = Blame.STATION
+    default_cause = "they have not been built yet"
+    default_action = "run `make -C firmware-samples`, or name the folder that holds them with --firmware"
+
+
+class EmulatorMissing(WorkbenchError):
+    """The program that virtual boards run in is not installed."""
+
+    code = "emulator-missing"
+    blame = Blame.STATION
+    default_cause = "the package is not installed, or its folder is not in PATH"
+    default_action = "run `apt-get install qemu-system-arm`, then `workbench doctor`"
+
+
+class NotTheDemoBench(InputError):
+    """The folder holds a bench that the demo did not make."""
+
+    code = "not-the-demo-bench"
+    default_cause = "a bench of yours is there, and the demo would overwrite what its boards hold"
+    default_action = "name another folder with --folder"
+
+
+class NotAsKnown(WorkbenchError):
+    """After a power cut a flash holds something else than what it had acknowledged."""
+
+    code = "flash-not-as-known"
+    blame = Blame.UNIT
+    default_cause = "the chip acknowledged writes that it had not done"
+    default_action = "report it with the run's journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The two firmwares, as Intel HEX files."""
+
+    first: Path
+    second: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was observed; boards by slot.  `hero` is the slot whose power was cut."""
+
+    hero: str
+    seed: int
+    flashed: dict[str, Flashed]
+    banners: dict[str, Banner]
+    cut: Cut
+    map: FlashMap
+    recovered: Flashed
+    last_banner: Banner
+
+
+def find_images(folder: Path) -> Images:
+    """The firmware samples in `folder`.  Raises FirmwareMissing."""
+    paths = [folder / name / f"{name}.hex" for name in (FIRST, SECOND)]
+    for path in paths:
+        if not path.is_file():
+            raise FirmwareMissing(f"there is no {path}")
+    return Images(*paths)
+
+
+def make_bench(folder: Path, boards: int = BOARDS) -> Bench:
+    """The demo's bench, made in `folder` unless it is there; git is told to ignore the folder.
+
+    Raises EmulatorMissing, BenchUnwritable, NotTheDemoBench.
+    """
+    if shutil.which(EMULATOR) is None:
+        raise EmulatorMissing(f"{EMULATOR} is not installed")
+    text = virtual_bench_text(boards, TARGET, name="demo")
+    file = folder / BENCH_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            (folder / ".gitignore").write_text("*\n", encoding="ascii")
+            write_new(file, text)
+        elif file.read_text(encoding="utf-8") != text:
+            raise NotTheDemoBench(f"{file} was not made by this demo with {boards} boards")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchUnwritable(f"cannot use the folder {folder}: {error}") from error
+    return load_bench(file)
+
+
+def operations_before_cut(seed: int) -> int:
+    """After how many flash operations the power goes; the same seed gives the same number."""
+    return random.Random(seed).randint(EARLIEST_CUT, LATEST_CUT)
+
+
+def carry_out(run: Run, bench: Bench, images: Images, seed: int) -> Report:
+    """All steps; switches every board off at the end, whatever happened.
+
+    Raises what the steps raise.  Must be called while the process has one thread.
+    """
+    try:
+        with run.step("power-on", f"Switch on {len(bench.slots)} boards"):
+            _at_all(run, bench, at.switch_on, kind=at.Power)
+            for name in at.PRELOAD:
+                importlib.import_module(name)
+        report = _steps(run, bench, images, seed)
+        run.result.update(as_result(report))
+        return report
+    finally:
+        _switch_off(run, bench)
+
+
+def _steps(run: Run, bench: Bench, images: Images, seed: int) -> Report:
+    hero = bench.with_capabilities(["power-cut"])[0].name
+    at_hero = partial(_at_one, run, bench, hero)
+    with run.step("flash", f"Flash {images.first.stem} on all of them at once, and read back every byte"):
+        flashed = _at_all(run, bench, at.flash_board, images.first, "chip", kind=Flashed)
+    with run.step("talk", "Start them, and compare what they say with what the probe reads"):
+        banners = _at_all(run, bench, at.talk_to_board, at.WORDS, kind=Banner)
+    with run.step("cut", f"Flash {images.second.stem} on {hero}, and cut its power in the middle"):
+        cut = at_hero(at.cut_board, images.second, operations_before_cut(seed), seed, kind=Cut)
+    with run.step("look", f"Switch {hero} on again, and look at what its chip holds"):
+        found = at_hero(at.look_at_board, images.second, kind=FlashMap)
+        as_known = agrees(found, cut.written, cut.erased)
+        run.emit(Observed(what=f"{hero}/flash-map", value={**asdict(found), "as_known": as_known}))
+        if not as_known:
+            raise NotAsKnown(f"slot {hero}: after the power cut the flash is not as it was known to be")
+    with run.step("recover", f"Flash {hero} again: only what is not there yet"):
+        recovered = at_hero(at.flash_board, images.second, "sector", kind=Flashed)
+        at_hero(at.talk_to_board, at.WORDS, kind=Banner)
+    with run.step("reset", f"Reset {hero}, and hear it start once more"):
+        last = at_hero(at.talk_to_board, None, kind=Banner)
+    return Report(hero, seed, flashed, banners, cut, found, recovered, last)
+
+
+def _switch_off(run: Run, bench: Bench) -> None:
+    """Also after the run was told to stop.  A board that somebody else has taken keeps its power."""
+    began_s = time.monotonic()
+    run.emit(StepStarted(step="power-off", title="Switch all boards off"))
+    endings = endings_at(run, _log_dir(bench), _tasks(bench, bench.slots, at.switch_off))
+    for ending in endings.values():
+        if ending.error is not None:
+            run.emit(Notice(level="warning", text=f"left on: {ending.error['what']}"))
+    elapsed_s = round(time.monotonic() - began_s, 6)
+    run.emit(StepFinished(step="power-off", outcome="PASS", elapsed_s=elapsed_s))
+
+
+def as_result(report: Report) -> dict[str, Any]:
+    """The report for `run-finished`."""
+    boards = {name: asdict(banner) for name, banner in report.banners.items()}
+    boards[report.hero] = asdict(report.last_banner)
+    kinds = report.map.kinds
+    cut = {
+        "slot": report.hero,
+        "seed": report.seed,
+        "operation": report.cut.operation,
+        "kind": report.cut.kind,
+        "address": report.cut.address,
+        "sectors_new": kinds.count(NEW),
+        "sectors_torn": kinds.count(TORN),
+        "sectors_blank": kinds.count(BLANK),
+    }
+    flashed = {name: asdict(result) for name, result in report.flashed.items()}
+    return {"boards": boards, "flashed": flashed, "cut": cut, "recovered": asdict(report.recovered)}
+
+
+def _at_all(run: Run, bench: Bench, act: Act, *arguments: object, kind: type[T]) -> dict[str, T]:
+    return do_at(run, _log_dir(bench), _tasks(bench, bench.slots, act, *arguments), kind)
+
+
+def _at_one(run: Run, bench: Bench, name: str, act: Act, *arguments: object, kind: type[T]) -> T:
+    return do_at(run, _log_dir(bench), _tasks(bench, [name], act, *arguments), kind)[name]
+
+
+def _tasks(bench: Bench, names: Iterable[str], act: Act, *arguments: object) -> dict[str, Task]:
+    return {name: partial(act, bench.path, name, *arguments) for name in names}
+
+
+def _log_dir(bench: Bench) -> Callable[[str], Path]:
+    return lambda name: bench.slot(name).state_dir
