@@ -15,7 +15,7 @@ from tests.firmware_emulator import built_samples
 from workbench.boards.bench import Bench, load_bench
 from workbench.boards.bench_write import write_virtual_bench
 
-pytest_plugins = ["pytester", "tests.fixtures_postgres"]
+pytest_plugins = ["pytester", "tests.fixtures_postgres", "tests.fixtures_twins"]
 
 
 @pytest.fixture(scope="session", autouse=True)

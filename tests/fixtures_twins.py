@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.twin_lab import twin_in
 from workbench.virtual.twins import Twin
 

@@ -147,9 +147,7 @@ def test_kill_9_in_the_middle_of_a_flash_is_a_power_cut(twin: Twin, victims: tup
     assert written == expected[: len(written)]
     assert all(flash[i : i + 4] == image[i : i + 4] for i in written), f"seed {SEED}"
     if victims == ("supervisor",):
-        assert len(written) + len(image) // PAGE >= target - 2, (
-            f"something is lost (seed {SEED})"
-        )
+        assert len(written) + len(image) // PAGE >= target - 2, f"something is lost (seed {SEED})"
 
 
 def test_the_loss_of_its_folder_ends_it(twin: Twin) -> None:

@@ -25,7 +25,9 @@ class Entry:
 _LOOK, _WORK, _KEEP = "Look and set up", "Work with a board", "Look back"
 
 TABLE: Final[dict[str, Entry]] = {
-    "demo": Entry("demo", "Show on virtual boards what the workbench does.", _LOOK),
+    "demo": Entry(
+        "demo", "Show on four virtual boards what the workbench does, in less than a minute.", _LOOK
+    ),
     "doctor": Entry("doctor", "Check this machine and the bench, and say what to do.", _LOOK),
     "bench": Entry("bench", "Make, show and switch off benches.", _LOOK),
     "slot": Entry("slot", "List slots, switch their power, free them.", _LOOK),
@@ -33,9 +35,9 @@ TABLE: Final[dict[str, Entry]] = {
     "flash": Entry("flash", "Write firmware to a board and read it back.", _WORK),
     "verify": Entry("verify", "Compare a board's memory with firmware files.", _WORK),
     "read": Entry("read", "Read a board's memory into a file or onto the screen.", _WORK),
-    "erase": Entry("erase", "Erase a range of flash, or all of it.", _WORK),
+    "erase": Entry("erase", "Erase a range of a board's flash, or all of it.", _WORK),
     "recover": Entry("recover", "Give a locked chip back by erasing everything on it.", _WORK),
-    "reset": Entry("reset", "Reset a board.", _WORK),
+    "reset": Entry("reset", "Reset a board through its debug probe, and let it run.", _WORK),
     "console": Entry("console", "Talk to a board over its serial line.", _WORK),
     "records": Entry("records", "List and show what earlier runs did.", _KEEP),
 }

@@ -14,7 +14,7 @@ import typer
 
 from workbench.cli import options as opt
 from workbench.cli import stderr, stdout, words
-from workbench.errors import WorkbenchError
+from workbench.errors import Blame, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.boards.bench import Bench
@@ -94,13 +94,18 @@ def demo(
 
 
 def _carry_out(run: Run, bench: Bench, images: Images, seed: int, output: opt.Output) -> Report:
-    """The run; with `--json` its last event has told an error already."""
+    """The run; with `--json` its last event has told an error already.
+
+    What went wrong may come from what an earlier demo left behind, which nobody needs.
+    """
     from workbench.station.demo import carry_out
 
     try:
         with run:
             return carry_out(run, bench, images, seed)
-    except (WorkbenchError, KeyboardInterrupt):
+    except (WorkbenchError, KeyboardInterrupt) as error:
+        if isinstance(error, WorkbenchError) and error.blame is not Blame.STOPPED:
+            error.action += f"; {bench.folder} may be removed, the demo makes it anew"
         if output.json and run.verdict is not None:
             raise typer.Exit(run.exit_code) from None
         raise

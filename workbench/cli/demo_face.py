@@ -77,8 +77,10 @@ class LiveDemo:
     Draws only when an event comes, without a thread: the run forks processes.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, moving: bool = True) -> None:
+        """`moving` False shows only what is finished."""
         self._console = console
+        self._moving = moving
         self._scene = Scene("", "")
         self._live: Live | None = None
         self._drawn_at = 0.0
@@ -109,6 +111,8 @@ class LiveDemo:
         from rich.live import Live
 
         self.close()
+        if not self._moving:
+            return
         self._live = Live(
             self._picture(),
             console=self._console,

@@ -36,7 +36,7 @@ def try_next(report: Report, folder: Path, images: Images, program: str) -> list
         (f"{program} slot list {bench}", "the slots, their power, who uses them"),
         (f"{program} console {bench} {other}", "talk to a board: type a line, or ?id"),
         (f"{program} flash {bench} --slot {other} {images.second}", "flash it yourself"),
-        (f"{program} records {bench}", "what every run did"),
+        (f"{program} records list {bench}", "what every run did"),
         (f"{program} demo --seed {report.seed}", "the same power cut again"),
         (f"{program} bench detect", "propose a bench of your own boards"),
     ]

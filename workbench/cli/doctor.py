@@ -64,6 +64,6 @@ def doctor(bench: opt.Bench = None, json: opt.Json = False, plain: opt.Plain = F
 
 
 def _say(finding: Finding) -> None:
-    stdout.say(f"{MARKS[finding.status]}  {finding.name}: {finding.found}")
+    stdout.say_wrapped(f"{MARKS[finding.status]}  {finding.name}: {finding.found}")
     if finding.action:
-        stdout.say(f"      → {finding.action}")
+        stdout.say_wrapped(f"      → {finding.action}")

@@ -111,4 +111,6 @@ def _show(report: Report, slot: Slot, steps: list[Step]) -> None:
     if not report.output.json:
         stdout.say(f"{slot.name} ({slot.target.name}) — nothing is done now; these steps would be:")
         for number, step in enumerate(steps, 1):
-            stdout.say(f"  {number}. {step.title}{'   [CANNOT BE UNDONE]' if step.irreversible else ''}")
+            stdout.say_wrapped(
+                f"  {number}. {step.title}{'   [CANNOT BE UNDONE]' if step.irreversible else ''}"
+            )

@@ -132,7 +132,7 @@ class PlainFace:
             stderr.say(last)
             return
         for line in (*self._words(end.result), last):
-            stdout.say(line)
+            stdout.say_wrapped(line)
 
 
 class BarFace(PlainFace):

@@ -124,7 +124,7 @@ class Job:
             self._held.check()
 
     def check(self) -> None:
-        """As `check_stop`, and raises TimeOver after --timeout: for verbs without a time limit of their own."""
+        """As `check_stop`, and raises TimeOver after --timeout: for verbs without a limit of their own."""
         self.check_stop()
         if self.ends_at is not None and time.monotonic() > self.ends_at:
             longest = f"{self.verb} took longer than {self.choice.timeout_s:g} s"

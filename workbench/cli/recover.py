@@ -30,7 +30,7 @@ def recover(
     json: opt.Json = False,
     plain: opt.Plain = False,
 ) -> None:
-    """Erase everything on a chip, so that a locked one can be used again.
+    """Give a locked chip back by erasing everything on it.
 
     Firmware, configuration and identity are gone for good. Name the slot, even if the bench has only one.
 

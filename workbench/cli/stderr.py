@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from workbench.cli import words
 from workbench.errors import WorkbenchError
 from workbench.wires.clean import clean
 
@@ -20,7 +22,10 @@ def is_terminal() -> bool:
 
 def say(text: str) -> None:
     """Lines for a person, without what a terminal would obey; shown at once."""
-    sys.stderr.write(clean(text) + "\n")
+    text = clean(text)
+    if is_terminal():
+        text = words.wrapped(text, shutil.get_terminal_size().columns)
+    sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
+from workbench.cli import words
 from workbench.wires.clean import clean
 
 
@@ -20,6 +21,11 @@ def say(text: str = "") -> None:
     """Lines for a person, without what a terminal would obey; shown at once."""
     sys.stdout.write(clean(text, max_chars=1 << 24) + "\n")
     sys.stdout.flush()
+
+
+def say_wrapped(text: str) -> None:
+    """As `say`, with lines that fit a terminal."""
+    say(words.wrapped(clean(text), shutil.get_terminal_size().columns) if is_terminal() else text)
 
 
 def say_raw(text: str) -> None:

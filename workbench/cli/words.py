@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any, Final
 
 STEPS: Final = {
@@ -55,6 +56,23 @@ def of_verdict(verdict: str, verb: str, slot: str | None, elapsed_s: float, run_
 def address(value: int) -> str:
     """An address in memory."""
     return f"{value:#010x}"
+
+
+def wrapped(text: str, columns: int) -> str:
+    """Lines broken between words, the rest of each indented by a little more; long words stay whole."""
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        broken = textwrap.wrap(
+            line,
+            max(columns, 20),
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+        lines += broken or [""]
+    return "\n".join(lines)
 
 
 def nothing(_result: dict[str, Any]) -> list[str]:

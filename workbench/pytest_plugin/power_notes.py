@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
+from workbench.settings import runtime_dir
 
 
 class PowerNotes:
@@ -24,6 +26,9 @@ class PowerNotes:
     def folder(self) -> Path:
         """The folder, which is there."""
         if self._folder is None:
+            with suppress(OSError):
+                self._folder = Path(tempfile.mkdtemp(prefix="pytest-", dir=runtime_dir()))
+        if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="workbench-pytest-"))
         return self._folder
 
@@ -34,7 +39,7 @@ class PowerNotes:
 
     def switch_off(self) -> list[str]:
         """Switches off what was noted and nobody else holds, and forgets the notes; says what stays on."""
-        if self._folder is None:
+        if self._folder is None or not self._folder.is_dir():  # somebody may clear the runtime folder
             return []
         said = []
         for path in sorted(self._folder.iterdir()):

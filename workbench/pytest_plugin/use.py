@@ -1,11 +1,14 @@
 """One test's use of a board: hold a free slot, power, console, image, reset; and the run that records it.
 
-Whatever ends the test, pytest's own way, Ctrl-C or a lost lease, `close` gives the board back and `finish`
-ends the run; a process that is killed leaves both to the kernel and to the next run.
+Whatever ends the test, pytest's own way, Ctrl-C or a lost lease, `close` takes the wires off the board, and
+`finish` ends the run and then gives the slot back; a process that is killed leaves that to the kernel and to
+the next run.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from typing import Final
 
 from workbench.boards import lease_interrupt
 from workbench.boards.bench import Bench, Slot
-from workbench.boards.leases import Lease, LeaseLost, default_owner, lease_any
+from workbench.boards.leases import Lease, LeaseLost, default_owner, lease_any, lease_status
 from workbench.boards.power import PowerByHand
 from workbench.boards.usb import check_place
 from workbench.errors import WorkbenchError
@@ -31,6 +34,9 @@ from workbench.wires.console import Console
 
 PREFIX: Final = "workbench."
 """Begins the names of all properties that go into JUnit XML."""
+GIVE_WAY_S: Final = 2.0
+"""How long somebody who took the slot has for it before the next test may take it back."""
+_POLL_S: Final = 0.02
 OFF_S: Final = 0.5
 """Power is off for so long where a board without a probe gets its fresh start from a power cycle."""
 
@@ -54,7 +60,8 @@ class BoardUse:
         self.test = test
         self._setting = setting
         self._wanted = wanted
-        self._stack = ExitStack()
+        self._slot_held = ExitStack()
+        self._wires = ExitStack()
         self._trace = Trace()
         self._slot: Slot | None = None
         self._lease: Lease | None = None
@@ -71,7 +78,7 @@ class BoardUse:
         board.
         """
         try:
-            slot, lease = self._stack.enter_context(
+            slot, lease = self._slot_held.enter_context(
                 lease_any(slots, default_owner(), f"pytest {self.test}", wait_s=self._setting.wait_s)
             )
             self._slot, self._lease = slot, lease
@@ -102,7 +109,7 @@ class BoardUse:
             check_place(slot)
         if slot.serial is not None:
             with run.step("console", "Attaching the console"):
-                self._console = self._stack.enter_context(self._new_console(slot, run))
+                self._console = self._wires.enter_context(self._new_console(slot, run))
         board = Board(held, run, self._setting.root, self._console)
         if self._wanted.images:
             board.flash(*self._wanted.images, erase=self._wanted.erase)
@@ -136,12 +143,12 @@ class BoardUse:
             slot.power.cycle(OFF_S)
 
     def close(self) -> None:
-        """Gives console and slot back; more than once does no harm.
+        """Closes the console; more than once does no harm.
 
         Raises what the test was not told yet: LeaseLost, JournalUnwritable.
         """
         lost = self._lease.lost if self._lease is not None else None
-        self._stack.close()
+        self._wires.close()
         if lost is not None and not self._lost_told:
             self._lost_told = True
             raise lost
@@ -188,10 +195,17 @@ class BoardUse:
         return shown
 
     def finish(self, *, complete: bool) -> list[tuple[str, str]]:
-        """Ends the run, in the records too; the properties of the test for JUnit XML."""
+        """Ends the run, in the records too, and gives the slot back; properties of the test for JUnit XML."""
         slot, run = self._slot, self._run
-        if slot is None or run is None:
-            return []
+        lost = self._is_lost()
+        try:
+            with self._slot_held:
+                return self._end(slot, run, complete) if slot is not None and run is not None else []
+        finally:
+            if slot is not None and lost:
+                _give_way(slot)
+
+    def _end(self, slot: Slot, run: Run, complete: bool) -> list[tuple[str, str]]:
         error = outcome.error_of(self._reports, complete=complete)
         run.result |= {"test": self.test, "outcome": outcome.outcome_word(self._reports)}
         with suppress(WorkbenchError), run:  # where the journal is lost, the verdict says so
@@ -216,3 +230,11 @@ class BoardUse:
         if run.verdict in ("FAIL", "ERROR"):
             found |= self.shown()
         return [(PREFIX + key, str(value)) for key, value in found.items() if value is not None]
+
+
+def _give_way(slot: Slot) -> None:
+    """Waits until the slot is somebody else's: the next test here would be faster than who asked for it."""
+    deadline_s = time.monotonic() + GIVE_WAY_S
+    pause = threading.Event()
+    while lease_status(slot.state_dir).state == "free" and time.monotonic() < deadline_s:
+        pause.wait(_POLL_S)

@@ -45,8 +45,8 @@ FIRMWARE: Final = Path(__file__).resolve().parents[2] / "firmware-samples" / "bu
 """Where `make -C firmware-samples` puts the images, in a checkout."""
 EMULATOR: Final = "qemu-system-arm"
 
-EARLIEST_CUT: Final = 2_000
-LATEST_CUT: Final = 6_000
+EARLIEST_CUT: Final = 3_000
+LATEST_CUT: Final = 8_000
 """Flash operations after which the power may go; 200 of them erase a sector.  A board whose operations are
 counted is slow, and nobody wants to wait for the fifty thousandth.
 """
@@ -135,7 +135,8 @@ def make_bench(folder: Path, boards: int = BOARDS) -> Bench:
         elif file.read_text(encoding="utf-8") != text:
             raise NotTheDemoBench(f"{file} was not made by this demo with {boards} boards")
     except (OSError, UnicodeDecodeError) as error:
-        raise BenchUnwritable(f"cannot use the folder {folder}: {error}") from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise BenchUnwritable(f"cannot use the folder {folder}: {why}") from error
     return load_bench(file)
 
 

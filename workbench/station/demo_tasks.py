@@ -51,7 +51,7 @@ def endings_at(run: Run, log_dir: Callable[[str], Path], tasks: Mapping[str, Tas
         if (event := relayed(name, data)) is not None:
             run.emit(event)
 
-    return side_by_side(tasks, lambda name, tell: _work(tasks[name], tell), hear, log_dir=log_dir)
+    return side_by_side(tasks, lambda name, tell: work_at(tasks[name], tell), hear, log_dir=log_dir)
 
 
 def relayed(slot: str, data: Data) -> Event | None:
@@ -73,7 +73,7 @@ def retold(error: dict[str, str]) -> WorkbenchError:
     return kind(error["what"], cause=error["cause"], action=error["action"])
 
 
-def _work(task: Task, tell: Tell) -> int:
+def work_at(task: Task, tell: Tell) -> int:
     """The task in its own process; its value or its error is the last event."""
     began_s, seq = time.monotonic(), 0
 

@@ -1,4 +1,1 @@
-"""Virtual boards:
-
-a power supply and wires around QEMU.  Reached only through what a real board also offers.
-"""
+"""Virtual boards: a power supply and wires around QEMU, reached only as a real board is."""

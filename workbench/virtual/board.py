@@ -6,29 +6,22 @@ import json
 import signal
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from workbench.virtual import nvm, process
 from workbench.virtual.chips import MODELS
 from workbench.virtual.core import Core
 from workbench.virtual.dap import DebugPort
+from workbench.virtual.gdb import MachineGone
 from workbench.virtual.memory import ChipMemory
 from workbench.virtual.nvm import Nvm, Reason, replace_file
 from workbench.virtual.process import Wires
+from workbench.virtual.protocol import CHIP_FILE, CUT_FILE, LOG_FILE, NVM_FILE, TTY_LINK
 from workbench.virtual.uart import Uart
-
-NVM_FILE: Final = "nvm.bin"
-CHIP_FILE: Final = "chip.json"
-CUT_FILE: Final = "last-cut.json"
-LOG_FILE: Final = "supervisor.log"
-TTY_LINK: Final = "tty"
 
 
 def remark(saved: Nvm) -> str | None:
-    """What a person should know about the state that the memory comes back in;
-
-    None after an ordinary switch-off.
-    """
+    """What a person should know about how the memory comes back; None after an ordinary switch-off."""
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(saved.saved_at))
     if saved.reason == "lost":
         return f"the power was lost at {when}; flash and UICR are as they were at that moment"
@@ -42,9 +35,11 @@ def remark(saved: Nvm) -> str | None:
 class Board:
     """Owns QEMU and everything around it.  Raises OSError, MachineGone, NvmDamaged."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lock_fd: int) -> None:
         self.folder = folder
-        chip = json.loads((folder / CHIP_FILE).read_text("ascii"))
+        self._lock_fd = lock_fd
+        self._chip_file = (folder / CHIP_FILE).read_bytes()
+        chip = json.loads(self._chip_file)
         self.model = MODELS[chip["machine"]]
         self.remark: str | None = None
         controller = self.model.nvm
@@ -64,14 +59,20 @@ class Board:
 
     def _start(self) -> Wires:
         nvm_path = self.folder / NVM_FILE if self.model.nvm else None
-        return process.start(self.model, nvm_path, self.folder / LOG_FILE)
+        return process.start(self.model, nvm_path, self.folder / LOG_FILE, self._lock_fd)
 
     def _fill(self) -> None:
         if self.model.nvm:
-            self.wires.say(f"uicr {self._saved.uicr.hex()}")
             self.memory.load(self._saved.flash, self._saved.uicr)
             self._save("checkpoint", self._saved.flash, self._saved.uicr)
-            self.wires.say("uicr -")
+            self.wires.say("live")
+
+    def in_place(self) -> bool:
+        """Whether the folder is still there and holds the same chip."""
+        try:
+            return (self.folder / CHIP_FILE).read_bytes() == self._chip_file
+        except OSError:
+            return False
 
     def locked_up(self) -> bool:
         """Whether QEMU gave up because the core locked up, which a real core survives."""
@@ -79,6 +80,7 @@ class Board:
 
     def revive(self) -> None:
         """Go on after a lockup: flash and UICR as when the fault began, RAM lost, core locked up."""
+        self.uart.detach()
         self.wires.end()
         self.wires = self._start()
         self.core.adopt(self.wires)
@@ -99,11 +101,17 @@ class Board:
         nvm.save(self.folder / NVM_FILE, self._saved)
 
     def power_off(self, reason: Reason = "off") -> None:
-        """Take the power away; what the memories hold is kept."""
+        """Take the power away; what the memories hold is kept.  An armed cut comes too late."""
+        self.memory.cut.armed = False
         try:
             self.core.stop()
             if self.model.nvm:
                 self._save(reason)
+        except MachineGone:
+            if not self.locked_up():
+                raise
+            if self.model.nvm:
+                self._save(reason, self._saved.flash, self._saved.uicr)
         finally:
             self.end()
 
@@ -116,13 +124,14 @@ class Board:
 
     def end(self) -> None:
         """End QEMU and the serial line without saving."""
-        self.wires.end()
         self.uart.close()
+        self.wires.end()
 
     def status(self) -> dict[str, Any]:
         """For `slot list` and `pyocd list`."""
         return {
             "machine": self.model.machine,
+            "chip": self.memory.chip_id.hex(),
             "vendor": self.model.vendor,
             "product": self.model.product,
             "target": self.model.pyocd_target,

@@ -1,7 +1,7 @@
 """The chip's bus as a bus master sees it, through QEMU's qtest socket.
 
-Unlike writes through the gdb stub these go to the peripherals and obey the flash controller.  They work while
-the core runs. Source: QEMU, documentation of the qtest protocol.
+Unlike writes through the gdb stub these go to the peripherals and obey the flash controller, and they work
+while the core runs.  Source: QEMU, documentation of the qtest protocol.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ class Bus:
     def __init__(self, sock: socket.socket, timeout_s: float = 10.0) -> None:
         sock.settimeout(timeout_s)
         self._sock = sock
+
+    def close(self) -> None:
+        """End the connection."""
+        self._sock.close()
 
     def _ask(self, line: str) -> str:
         try:

@@ -7,7 +7,7 @@ Reference Manuals (ROM table, DWT, FPB/BPU); Arm Debug Interface v5 (DP and AP i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 
@@ -63,6 +63,8 @@ class ChipModel:
     test_binary: str | None
     dp_idr: int
     ap_idr: int
+    armv6m: bool
+    """Armv6-M (Cortex-M0), or else Armv7-M: which special registers and 32-bit instructions there are."""
     part_scs: int
     part_dwt: int
     part_fpb: int
@@ -78,13 +80,14 @@ class ChipModel:
     """Read-only words of the chip that hold its identity (FICR DEVICEID on the nRF51)."""
     tar_wrap: int = 0x400
     """Bytes after which the AP's address wraps while it counts up."""
-    extra: dict[str, str] = field(default_factory=dict)
 
     def answers(self, address: int, size: int) -> bool:
         """Whether the bus has something at these addresses."""
         return any(r.holds(address, size) for r in self.readable)
 
 
+PERIPHERALS: Final = 0x40000000
+"""First address of peripherals; below there is plain memory (both architectures, table B3-1)."""
 PPB: Final = Range(0xE0000000, 0x100000)
 """Private peripheral bus: debug components and system control space."""
 ROM_TABLE: Final = Range(0xE00FF000, 0x1000)
@@ -100,6 +103,7 @@ NRF51: Final = ChipModel(
     test_binary="l1_microbit.bin",
     dp_idr=0x0BB11477,
     ap_idr=0x04770021,
+    armv6m=True,
     part_scs=0x008,
     part_dwt=0x00A,
     part_fpb=0x00B,
@@ -137,6 +141,7 @@ AN385: Final = ChipModel(
     test_binary=None,
     dp_idr=0x2BA01477,
     ap_idr=0x24770011,
+    armv6m=False,
     tar_wrap=0x1000,  # Cortex-M3 Technical Reference Manual: the AHB-AP counts within 4 KiB
     part_scs=0x000,
     part_dwt=0x002,

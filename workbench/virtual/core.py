@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from workbench.virtual import inject
+from workbench.virtual import inject, thumb
 from workbench.virtual.chips import PPB, ChipModel
 from workbench.virtual.debugregs import (
     DFSR_BKPT,
@@ -24,12 +24,10 @@ from workbench.virtual.debugregs import (
 )
 from workbench.virtual.gdb import BREAK_HARDWARE, REG_PC, REG_XPSR, MachineGone
 from workbench.virtual.process import Wires
+from workbench.virtual.thumb import Transfer
 
 Handler = Callable[[Trap, int], int | None]
-"""Called with the trap and the program counter before the trapped instruction ran;
-
-must step over it itself.
-"""
+"""Called with the trap and the program counter, before the instruction ran; must step over it itself."""
 
 ERASED_CODE: Final = 0xFFFF
 LOCKUP_PC: Final = 0xFFFFFFFE
@@ -38,6 +36,9 @@ MAX_VECTOR_HITS: Final = 16
 """How often code that shares its address with the HardFault handler is stopped at before it runs freely."""
 SLEEPS: Final = (0xBF30, 0xBF20)
 """Encodings of WFI and WFE."""
+VTOR: Final = 0xE000ED08
+EXCEPTION: Final = 0x1FF
+"""Bits of xPSR with the number of the exception that the core is in."""
 SPECIAL: Final = (inject.MSP, inject.PSP, inject.PRIMASK, inject.CONTROL)
 SPECIAL_V7: Final = (*SPECIAL, inject.BASEPRI, inject.FAULTMASK)
 WATCH_WORDS: Final = {b"watch": 2, b"rwatch": 3, b"awatch": 4}
@@ -50,7 +51,7 @@ class Core:
         self.model = model
         self.gdb = wires.gdb
         self.bus = wires.bus
-        self._wires = wires
+        self._monitor = wires.monitor
         self._checkpoint = checkpoint
         self.debug = DebugRegisters(model)
         self.running = False
@@ -65,14 +66,13 @@ class Core:
         self._special: dict[int, int] = {}
         self._vector_hits = 0
         self._in_known_fault = False
-        self._stopped_at = 0
         self._vector: int | None = None
         self.bkpts: set[int] = set()
         """RAM addresses where a debugger wrote a BKPT instruction."""
 
     def adopt(self, wires: Wires) -> None:
         """Go on with another emulator after the first one gave up; the core is in lockup until a reset."""
-        self.gdb, self.bus, self._wires = wires.gdb, wires.bus, wires
+        self.gdb, self.bus, self._monitor = wires.gdb, wires.bus, wires.monitor
         self._inserted, self._special = set(), {}
         self.running, self.lockup = False, True
 
@@ -81,14 +81,14 @@ class Core:
     def _hardfault_vector(self) -> int:
         """The vector as of the last reset or debugger's resume: firmware that moves it is not followed."""
         if self._vector is None:
-            table = 0 if self.model.part_scs == 0x008 else self.bus.read(0xE000ED08)
+            table = 0 if self.model.armv6m else self.bus.read(VTOR)
             self._vector = self.bus.read(table + 4 * HARDFAULT)
         return self._vector
 
     def _wanted(self) -> set[Trap]:
         self._handlers = dict(self.extra_traps())
         vector = self._hardfault_vector()
-        if self._in_known_fault and self.gdb.read_register(REG_XPSR) & 0x1FF != HARDFAULT:
+        if self._in_known_fault and self.gdb.read_register(REG_XPSR) & EXCEPTION != HARDFAULT:
             self._in_known_fault = False
         if self._vector_hits < MAX_VECTOR_HITS and not self._in_known_fault:
             self._handlers.setdefault((BREAK_HARDWARE, vector & ~1, 2), self._at_hardfault)
@@ -114,14 +114,24 @@ class Core:
 
     def step_over(self, trap: Trap) -> None:
         """Run the one trapped instruction without its trap and without a breakpoint on it."""
-        if any(t[0] == BREAK_HARDWARE for t in self._inserted):
-            self.lift((BREAK_HARDWARE, self._stopped_at, 2))
+        self.lift((BREAK_HARDWARE, self.gdb.read_register(REG_PC), 2))
         self.lift(trap)
         if b"watch" in self.gdb.step():
             # the instruction touches further watched places
             for other in [t for t in self._inserted if t[0] != BREAK_HARDWARE]:
                 self.lift(other)
             self.gdb.step()
+
+    def transfers(self, pc: int) -> tuple[Transfer, ...]:
+        """What the load or store at `pc`, which has not run yet, is going to move."""
+        first = self.gdb.instruction(pc)
+        if thumb.is_wide(first):
+            return thumb.decode_wide(first, self.bus.read(pc + 2, 16), pc, self.gdb.read_register)
+        return thumb.decode(first, pc, self.gdb.read_register)
+
+    def skip(self, pc: int) -> None:
+        """Do not run the 16-bit instruction at `pc`: its work has been done, or is not to be."""
+        self.gdb.write_register(REG_PC, pc + 2)
 
     # -- run control
 
@@ -197,6 +207,15 @@ class Core:
         """Deal with a stop that QEMU reported, if there is one."""
         while self.running and (packet := self.gdb.receive(0)) is not None:
             self._on_stop(packet)
+        self._monitor.drain()
+
+    def linger(self, wait_s: float) -> None:
+        """Give a running core a moment to stop, and deal with its stops meanwhile."""
+        deadline = time.monotonic() + wait_s
+        while self.running and (left := deadline - time.monotonic()) > 0:
+            packet = self.gdb.receive(left)
+            if packet is not None:
+                self._on_stop(packet)
 
     def _on_stop(self, packet: bytes) -> bool:
         """Deal with a stop packet; whether the core runs on."""
@@ -214,11 +233,8 @@ class Core:
         return self.running
 
     def _cause(self, packet: bytes) -> int | None:
-        """Why the machine stopped as a DFSR bit, after carrying out what internal traps ask for;
-
-        None: go on.
-        """
-        pc = self._stopped_at = self.gdb.read_register(REG_PC)
+        """Why the machine stopped, as a DFSR bit, after internal traps were dealt with; None: go on."""
+        pc = self.gdb.read_register(REG_PC)
         for part in packet.split(b";"):
             name, _, where = part.partition(b":")
             if name in WATCH_WORDS:
@@ -241,7 +257,7 @@ class Core:
 
     def _at_hardfault(self, trap: Trap, pc: int) -> int | None:
         self._vector_hits += 1
-        in_fault = self.gdb.read_register(REG_XPSR) & 0x1FF == HARDFAULT
+        in_fault = self.gdb.read_register(REG_XPSR) & EXCEPTION == HARDFAULT
         vector = self._hardfault_vector()
         if pc == LOCKUP_PC or not vector & 1 or not self.model.answers(pc, 2) or self._erased(pc, in_fault):
             self._checkpoint()
@@ -262,10 +278,7 @@ class Core:
         return in_fault and self.bus.read(pc, 16) == ERASED_CODE
 
     def _unwind_bkpt(self) -> bool:
-        """Undo the fault of a BKPT instruction:
-
-        with a debugger attached it halts instead (Armv6-M C1.5.1).
-        """
+        """Undo the fault of a BKPT, which halts instead while a debugger is attached (Armv6-M C1.5.1)."""
         stack = self.gdb.read_register(13)
         if self.gdb.read_register(14) & 4:
             stack = self.special(inject.PSP)
@@ -280,7 +293,7 @@ class Core:
         """MSP, PSP, PRIMASK, CONTROL, on Armv7-M BASEPRI and FAULTMASK of the halted core, by SYSm."""
         if not self._special:
             self._lift_scratch()
-            numbers = SPECIAL if self.model.part_scs == 0x008 else SPECIAL_V7
+            numbers = SPECIAL if self.model.armv6m else SPECIAL_V7
             self._special = inject.read_special(self.gdb, self.bus, self.model.scratch, numbers)
         return self._special.get(number, 0)
 
@@ -323,7 +336,7 @@ class Core:
         elif selector == 20:
             self.set_special(inject.PRIMASK, value & 1)
             self.set_special(inject.CONTROL, value >> 24)
-            if self.model.part_scs != 0x008:
+            if not self.model.armv6m:
                 self.set_special(inject.BASEPRI, value >> 8 & 0xFF)
                 self.set_special(inject.FAULTMASK, value >> 16 & 1)
 
@@ -343,13 +356,11 @@ class Core:
         """Reset the chip as SYSRESETREQ does: everything but debug registers, flash and UICR."""
         self.stop()
         self.before_reset()
-        self._wires.qmp.cmd("set-action", reboot="reset")
-        self._wires.qmp.clear_events()
-        self._wires.qmp.cmd("system_reset")
-        while (event := self._wires.qmp.pull_event(wait=5.0)) is not None:
-            if event["event"] == "RESET":
-                break
-        self._wires.qmp.cmd("set-action", reboot="shutdown")
+        self.gdb.settle()
+        self._monitor.command("set-action", reboot="reset")
+        self._monitor.command("system_reset")
+        self._monitor.await_event("RESET")
+        self._monitor.command("set-action", reboot="shutdown")
         self.after_reset()
         self.lockup = self._in_known_fault = False
         self._vector = None

@@ -5,18 +5,33 @@ Source: Arm Debug Interface Architecture Specification ADIv5.2, B2 (DP), C2 (MEM
 
 from __future__ import annotations
 
-from typing import Final
+import struct
+from typing import Final, NoReturn
 
 from workbench.virtual import debugregs as regs
-from workbench.virtual.chips import PPB, ChipModel
+from workbench.virtual.chips import PERIPHERALS, PPB, ROM_TABLE, ChipModel
 from workbench.virtual.core import Core
 from workbench.virtual.memory import ChipMemory
 
+DP_IDR, DP_CTRL_STAT, DP_SELECT, DP_RDBUFF = 0x0, 0x4, 0x8, 0xC
+"""DP registers by address.  ABORT is written where IDR is read, RESEND is read where SELECT is written."""
+STKERRCLR: Final = 1 << 2
 STICKYERR: Final = 1 << 5
 POWER_REQUESTS: Final = 1 << 28 | 1 << 30
-CSW_FIXED: Final = 0x43000040
-CSW_WRITABLE: Final = 0x7F000F37
+CTRL_WRITABLE: Final = POWER_REQUESTS | 0xF0D
+"""Besides the requests: ORUNDETECT, TRNMODE, MASKLANE.  The rest is read-only or not there."""
+AP_CSW, AP_TAR, AP_DRW, AP_BASE, AP_IDR = 0x00, 0x04, 0x0C, 0xF8, 0xFC
+AP_BANKED: Final = (0x10, 0x14, 0x18, 0x1C)
+NO_AP: Final = -1
+ROM_TABLE_PRESENT: Final = ROM_TABLE.start | 3
+DEVICE_ENABLED: Final = 1 << 6
+CSW_RESET: Final = 0x43000000 | DEVICE_ENABLED | 2
+CSW_WRITABLE: Final = 0x7F000F17
+"""Prot, Type, Mode, AddrInc without packed transfers, Size."""
 AUTO_INCREMENT: Final = 1 << 4
+LINGER_S: Final = 0.002
+"""How long a debugger that asks whether the core has halted waits for a yes.  Asking in a loop would take the
+time from the core."""
 
 
 class Fault(Exception):
@@ -34,10 +49,10 @@ class DebugPort:
         self.reset_link()
 
     def reset_link(self) -> None:
-        """Line reset and power-on state of the DP."""
+        """Bring DP and AP into the state of power-on."""
         self._ctrl_stat = 0
         self._select = 0
-        self._csw = CSW_FIXED | 2
+        self._csw = CSW_RESET
         self._tar = 0
         self._rdbuff = 0
 
@@ -45,21 +60,23 @@ class DebugPort:
 
     def read_dp(self, address: int) -> int:
         """DP register at 0x0, 0x4, 0x8, 0xC of bank 0."""
-        if address == 0x0:
+        if address == DP_IDR:
             return self.model.dp_idr
-        if address == 0x4:
+        if address == DP_CTRL_STAT:
             if self._select & 0xF:
                 return 0
             return self._ctrl_stat | (self._ctrl_stat & POWER_REQUESTS) << 1
-        return self._rdbuff if address == 0xC else 0
+        if address == DP_RDBUFF and self._ctrl_stat & STICKYERR:
+            raise Fault("sticky error")
+        return self._rdbuff
 
     def write_dp(self, address: int, value: int) -> None:
         """DP register: ABORT, CTRL/STAT, SELECT."""
-        if address == 0x0 and value & 1 << 2:
+        if address == DP_IDR and value & STKERRCLR:
             self._ctrl_stat &= ~STICKYERR
-        elif address == 0x4 and not self._select & 0xF:
-            self._ctrl_stat = value & (POWER_REQUESTS | 0xF0000FFF & ~0xB2) | self._ctrl_stat & STICKYERR
-        elif address == 0x8:
+        elif address == DP_CTRL_STAT and not self._select & 0xF:
+            self._ctrl_stat = value & CTRL_WRITABLE | self._ctrl_stat & STICKYERR
+        elif address == DP_SELECT:
             self._select = value
 
     # -- AP
@@ -68,39 +85,46 @@ class DebugPort:
         if self._ctrl_stat & STICKYERR:
             raise Fault("sticky error")
         if self._select >> 24:
-            return -1
+            return NO_AP
         return (self._select & 0xF0) | (address & 0xC)
 
     def read_ap(self, address: int) -> int:
         """AP register; other APs than 0 read as zero (there is nothing)."""
         register = self._ap_register(address)
-        if register == 0x0C:
+        if register == AP_DRW:
             return self._read_words(1)[0]
-        if register in (0x10, 0x14, 0x18, 0x1C):
-            return self._access((self._tar & ~0xF) + register - 0x10, 4)
-        return {0x00: self._csw, 0x04: self._tar, 0xF8: 0xE00FF003, 0xFC: self.model.ap_idr}.get(register, 0)
+        if register in AP_BANKED:
+            value = self._access((self._tar & ~0xF) + register - AP_BANKED[0], 4)
+        elif register == AP_CSW:
+            value = self._csw
+        elif register == AP_TAR:
+            value = self._tar
+        else:
+            value = {AP_BASE: ROM_TABLE_PRESENT, AP_IDR: self.model.ap_idr}.get(register, 0)
+        self._rdbuff = value
+        return value
 
     def write_ap(self, address: int, value: int) -> None:
         """AP register."""
         register = self._ap_register(address)
-        if register == 0x00:
-            self._csw = value & CSW_WRITABLE | CSW_FIXED & 0x40
-        elif register == 0x04:
+        if register == AP_CSW:
+            self._csw = value & CSW_WRITABLE | DEVICE_ENABLED
+        elif register == AP_TAR:
             self._tar = value
-        elif register == 0x0C:
+        elif register == AP_DRW:
             self._write_words([value])
-        elif register in (0x10, 0x14, 0x18, 0x1C):
-            self._store((self._tar & ~0xF) + register - 0x10, 4, value)
+        elif register in AP_BANKED:
+            self._store((self._tar & ~0xF) + register - AP_BANKED[0], 4, value)
 
     def read_ap_multiple(self, address: int, count: int) -> list[int]:
         """`count` reads of the same register."""
-        if self._ap_register(address) == 0x0C:
+        if self._ap_register(address) == AP_DRW:
             return self._read_words(count)
         return [self.read_ap(address) for _ in range(count)]
 
     def write_ap_multiple(self, address: int, values: list[int]) -> None:
         """Writes to the same register, one after the other."""
-        if self._ap_register(address) == 0x0C:
+        if self._ap_register(address) == AP_DRW:
             self._write_words(values)
             return
         for value in values:
@@ -112,15 +136,14 @@ class DebugPort:
         size = {0: 1, 1: 2, 2: 4}.get(self._csw & 7)
         if size is None or self._tar % size:
             self._fail(f"transfer size or alignment: CSW 0x{self._csw:x}, TAR 0x{self._tar:x}")
-            return 4
         return size
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str) -> NoReturn:
         self._ctrl_stat |= STICKYERR
         raise Fault(why)
 
     def _advance(self, amount: int) -> None:
-        if self._csw >> 4 & 3:
+        if self._csw & AUTO_INCREMENT:
             below = self.model.tar_wrap - 1
             self._tar = self._tar & ~below | (self._tar + amount) & below
 
@@ -129,7 +152,11 @@ class DebugPort:
         whole = size * count
         inside = self._tar % self.model.tar_wrap + whole <= self.model.tar_wrap
         return (
-            count > 1 and size == 4 and bool(self._csw & AUTO_INCREMENT) and inside and self._tar < 0x40000000
+            count > 1
+            and size == 4
+            and bool(self._csw & AUTO_INCREMENT)
+            and inside
+            and self._tar < PERIPHERALS
         )
 
     def _read_words(self, count: int) -> list[int]:
@@ -137,20 +164,20 @@ class DebugPort:
         if self._straight(size, count):
             if not self._memory.debug_readable(self._tar, 4 * count):
                 self._fail(f"read of 0x{self._tar:x}")
-            data = self._memory.read_block(self._tar, 4 * count)
+            values = list(struct.unpack(f"<{count}I", self._memory.read_block(self._tar, 4 * count)))
             self._advance(4 * count)
-            return [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
-        values = []
-        for _ in range(count):
-            values.append(self._access(self._tar, size))
-            self._advance(size)
-        self._rdbuff = values[-1] if values else 0
+        else:
+            values = []
+            for _ in range(count):
+                values.append(self._access(self._tar, size))
+                self._advance(size)
+        self._rdbuff = values[-1]
         return values
 
     def _write_words(self, values: list[int]) -> None:
         size = self._size()
         if self._straight(size, len(values)):
-            data = b"".join(v.to_bytes(4, "little") for v in values)
+            data = struct.pack(f"<{len(values)}I", *values)
             if not self._memory.debug_write(self._tar, data):
                 self._fail(f"write to 0x{self._tar:x}")
             self._advance(len(data))
@@ -167,7 +194,8 @@ class DebugPort:
             return word if size == 4 else word & ((1 << 8 * size) - 1) << lane
         if not self._memory.debug_readable(address, size):
             self._fail(f"read of 0x{address:x}")
-        if address >= 0x40000000 and self.model.chip_id and address not in self.model.chip_id:
+        own = self.model.chip_id
+        if address >= PERIPHERALS and not (own and own.touches(address, size)):
             return self._core.bus.read(address, 8 * size) << lane
         return int.from_bytes(self._memory.read_block(address, size), "little") << lane
 
@@ -192,6 +220,7 @@ class DebugPort:
 
     def _read_debug(self, address: int) -> int:
         if address == regs.DHCSR:
+            self._core.linger(LINGER_S)
             return self._debug.dhcsr(halted=self._core.halted, lockup=self._core.lockup)
         if address == regs.DFSR:
             return self._debug.dfsr

@@ -125,9 +125,9 @@ class DebugRegisters:
 
     def dhcsr(self, *, halted: bool, lockup: bool) -> int:
         """Value of DHCSR; reading it clears the sticky reset and retire bits."""
-        value = (
-            S_REGRDY | (C_DEBUGEN if self.debug_enabled else 0) | (C_MASKINTS if self.mask_interrupts else 0)
-        )
+        value = S_REGRDY
+        value |= C_DEBUGEN if self.debug_enabled else 0
+        value |= C_MASKINTS if self.mask_interrupts else 0
         value |= (S_HALT | C_HALT) if halted else 0
         value |= S_LOCKUP if lockup else 0
         value |= S_RESET_ST if self.reset_seen else 0

@@ -1,13 +1,13 @@
-"""The guard:
-
-parent of QEMU, so that no QEMU outlives its supervisor and a killed supervisor is a clean power cut.
+"""The guard: parent of QEMU, so that no QEMU outlives its supervisor and a killed supervisor is a power cut.
 
 It does nothing while all is well.  When the supervisor's end of the lifeline closes, it stops the machine,
 saves flash and UICR as they are, and ends QEMU.  When the guard itself is killed the kernel ends QEMU
-(PR_SET_PDEATHSIG).
+(PR_SET_PDEATHSIG).  It holds the twin's lock as long as it runs: nobody switches the twin on before the
+memories are saved.
 
-Lifeline messages, one a line: `uicr HEX` (use this instead of what the machine holds: it is in the middle of
-a reset), `uicr -` (read the machine again), `bye` (the supervisor has saved; do not save).
+Lifeline messages, one a line: `live` (the memories are filled; before that the file is the truth and nothing
+is saved), `uicr HEX` (use this instead of what the machine holds: it is in the middle of a reset), `uicr -`
+(read the machine again), `bye` (the supervisor has saved; do not save).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from workbench.virtual.monitor import Monitor
 from workbench.virtual.nvm import Nvm, save
 
 PR_SET_PDEATHSIG: Final = 1
@@ -68,35 +69,33 @@ def start_qemu(job: Job) -> subprocess.Popen[bytes]:
 def wait_for_end(job: Job, process: subprocess.Popen[bytes]) -> tuple[bool, bytes | None]:
     """Wait until the supervisor or QEMU ends: (whether memories are to be saved, UICR to use instead)."""
     pidfd = os.pidfd_open(process.pid)
-    pending, override, said_bye = b"", None, False
+    pending, override, to_save = b"", None, False
     while True:
         readable, _, _ = select.select([pidfd, job.lifeline_fd], [], [])
         if pidfd in readable:
             return False, None
         data = os.read(job.lifeline_fd, 65536)
         if not data:
-            return not said_bye, override
+            return to_save, override
         *lines, pending = (pending + data).split(b"\n")
         for line in lines:
-            said_bye = said_bye or line == b"bye"
-            if line.startswith(b"uicr "):
+            if line in (b"live", b"bye"):
+                to_save = line == b"live"
+            elif line.startswith(b"uicr "):
                 override = None if line == b"uicr -" else bytes.fromhex(line[5:].decode("ascii"))
 
 
 def save_memories(job: Job, monitor: socket.socket, uicr: bytes | None) -> None:
-    """Stop the machine and save what its chip holds."""
-    from qemu.qmp.legacy import QEMUMonitorProtocol
-
+    """Stop the machine and save what its chip holds.  Raises MachineGone when QEMU does not answer."""
     if job.nvm_path is None:
         return
-    qmp = QEMUMonitorProtocol(monitor)
-    qmp.connect()
-    qmp.cmd("stop")
+    qmp = Monitor(monitor)
+    qmp.command("stop")
     with tempfile.TemporaryDirectory() as folder:
         parts = []
         for name, (address, size) in (("flash", job.flash), ("uicr", job.uicr)):
             file = Path(folder) / name
-            qmp.cmd("memsave", val=address, size=size, filename=str(file))
+            qmp.command("memsave", val=address, size=size, filename=str(file))
             parts.append(file.read_bytes())
     save(Path(job.nvm_path), Nvm(parts[0], uicr or parts[1], "lost"))
 

@@ -1,10 +1,7 @@
-"""Special registers of a halted core, which QEMU's gdb stub does not show:
+"""A few instructions run on a halted core for what QEMU's gdb stub does not offer, such as special registers.
 
-read and set by a few instructions run on it.
-
-The instructions are put into borrowed RAM, stepped through, and everything is put back.
-Encodings: Armv6-M Architecture Reference Manual, A6.7.42 (MRS) and A6.7.43 (MSR); system register numbers
-B4.2.
+They are put into borrowed RAM and stepped through, and everything is put back.  Encodings: Armv6-M
+Architecture Reference Manual, A6.7.42 (MRS) and A6.7.43 (MSR); numbers of special registers: B4.2.
 """
 
 from __future__ import annotations
@@ -22,6 +19,8 @@ BASEPRI: Final = 17
 FAULTMASK: Final = 19
 CONTROL: Final = 20
 THUMB: Final = 1 << 24
+IT_STATE: Final = 0x0600FC00
+"""Bits of xPSR that make instructions conditional, or say where a load multiple goes on (Armv7-M)."""
 BX_LR: Final = 0x4770
 NOP: Final = 0xBF00
 NVIC_ISER: Final = 0xE000E100
@@ -35,7 +34,7 @@ IRQ31: Final = 1 << 31
 def _run(gdb: GdbStub, bus: Bus, scratch: int, code: bytes, steps: int) -> None:
     kept = bus.read_block(scratch, len(code))
     bus.write_block(scratch, code)
-    gdb.write_register(REG_XPSR, gdb.read_register(REG_XPSR) | THUMB)
+    gdb.write_register(REG_XPSR, gdb.read_register(REG_XPSR) & ~IT_STATE | THUMB)
     gdb.write_register(REG_PC, scratch)
     for _ in range(steps):
         gdb.step()
@@ -81,12 +80,10 @@ def leave_exception(gdb: GdbStub, bus: Bus, scratch: int) -> int:
 
 
 def wake(gdb: GdbStub, bus: Bus, scratch: int) -> None:
-    """Make a sleeping core ready to run:
+    """Make a sleeping core ready to run.
 
-    an interrupt is made pending, one NOP is run without taking it, all is put back.
-
-    Uses the last of the 32 external interrupts; enable, pending state and priority are restored.  NVIC:
-    Armv6-M, B3.4.
+    An interrupt is made pending, one NOP is run without taking it, and all is put back.  The interrupt is the
+    last of the 32 external ones; its enable, pending state and priority are restored.  NVIC: Armv6-M, B3.4.
     """
     saved = [gdb.read_register(n) for n in (REG_PC, REG_XPSR)]
     enabled, pending = bus.read(NVIC_ISER) & IRQ31, bus.read(NVIC_ISPR) & IRQ31

@@ -1,6 +1,7 @@
 """A twin's non-volatile memory on disk: flash and UICR in one file that is replaced as a whole or not at all.
 
-The file is one line of JSON (format, why and when it was saved, sizes, SHA-256 of the rest) and the bytes.
+The file is the SHA-256 of all that follows, one line of JSON (format, why and when it was saved, sizes), and
+the bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-FORMAT: Final = "workbench-nvm/1"
+FORMAT: Final = "workbench-nvm/2"
+CHECKSUM_SIZE: Final = 65
 
 Reason = Literal["blank", "off", "cut", "lost", "checkpoint"]
-"""Why it was saved:
-
-new chip; switched off; planned cut; supervisor died and the guard saved; while running.
-"""
+"""Why it was saved: the chip is new; it was switched off; it was cut on purpose; its supervisor died and the
+guard saved it; it was running, and everything might have died at once."""
 
 
 class NvmDamaged(Exception):
@@ -44,16 +44,19 @@ class Nvm:
 
 def save(path: Path, nvm: Nvm) -> None:
     """Replace the file at `path` atomically and durably.  Raises OSError, leaving the old file whole."""
-    body = nvm.flash + nvm.uicr
     header = {
         "format": FORMAT,
         "reason": nvm.reason,
         "saved_at": nvm.saved_at or time.time(),
         "flash": len(nvm.flash),
         "uicr": len(nvm.uicr),
-        "sha256": hashlib.sha256(body).hexdigest(),
     }
-    replace_file(path, json.dumps(header).encode("ascii") + b"\n" + body)
+    content = json.dumps(header).encode("ascii") + b"\n" + nvm.flash + nvm.uicr
+    replace_file(path, _checksum(content) + content)
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode("ascii") + b" "
 
 
 def load(path: Path, flash_size: int, uicr_size: int) -> Nvm:
@@ -62,16 +65,18 @@ def load(path: Path, flash_size: int, uicr_size: int) -> Nvm:
         raw = path.read_bytes()
     except FileNotFoundError:
         return Nvm.erased(flash_size, uicr_size)
-    line, _, body = raw.partition(b"\n")
+    content = raw[CHECKSUM_SIZE:]
+    if raw[:CHECKSUM_SIZE] != _checksum(content):
+        raise NvmDamaged(f"{path}: the checksum is wrong")
+    line, _, body = content.partition(b"\n")
     try:
         header = json.loads(line)
-        sizes = (header["flash"], header["uicr"])
-        sound = header["format"] == FORMAT and header["sha256"] == hashlib.sha256(body).hexdigest()
+        known, sizes = header["format"] == FORMAT, (header["flash"], header["uicr"])
         reason, saved_at = header["reason"], float(header["saved_at"])
     except (ValueError, KeyError, TypeError) as error:
         raise NvmDamaged(f"{path}: not a saved memory: {error}") from error
-    if not sound or sizes != (flash_size, uicr_size) or len(body) != flash_size + uicr_size:
-        raise NvmDamaged(f"{path}: checksum, format or size is wrong")
+    if not known or sizes != (flash_size, uicr_size) or len(body) != flash_size + uicr_size:
+        raise NvmDamaged(f"{path}: format or size is wrong")
     return Nvm(body[:flash_size], body[flash_size:], reason, saved_at)
 
 

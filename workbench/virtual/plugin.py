@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pyocd.board.board import Board
 from pyocd.board.board_ids import BoardInfo
@@ -20,7 +20,7 @@ from workbench import __version__
 from workbench.virtual.protocol import Client, Refused, SupervisorGone, socket_path
 from workbench.virtual.twins import powered
 
-MAX_QUEUE = 64
+MAX_QUEUE: Final = 64
 
 
 class Pending:
@@ -56,7 +56,7 @@ class TwinProbe(DebugProbe):
     @classmethod
     def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> DebugProbe | None:
         """The powered twin with exactly this ID."""
-        if not unique_id.startswith("twin-") or not socket_path(unique_id).exists():
+        if not unique_id.startswith("twin-") or "/" in unique_id or not socket_path(unique_id).exists():
             return None
         try:
             with Client(socket_path(unique_id)) as client:
@@ -213,7 +213,12 @@ class TwinProbe(DebugProbe):
     def _send(self, asked: Pending | None = None) -> None:
         """Send what is queued.  A fault in a write that nobody waits for is raised here."""
         queue, self._queue = self._queue, []
-        answer = self._ask("dap", ops=[pending.operation for pending in queue])
+        try:
+            answer = self._ask("dap", ops=[pending.operation for pending in queue])
+        except exceptions.Error as error:
+            for pending in queue:
+                pending.done, pending.error = True, error
+            raise
         values = answer["values"]
         for i, pending in enumerate(queue):
             pending.done = True
@@ -229,7 +234,8 @@ class TwinProbe(DebugProbe):
         client = self._client
         if client is None:
             raise exceptions.ProbeDisconnected(f"probe {self._uid} is not open")
-        return self._guard(lambda: client.ask(op, **arguments))
+        with self._mutex:
+            return self._guard(lambda: client.ask(op, **arguments))
 
     def _guard(self, act: Callable[[], Any]) -> Any:
         try:

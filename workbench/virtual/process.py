@@ -6,7 +6,6 @@ All wires are socket pairs passed as descriptors: no path, no port, nothing left
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -14,12 +13,11 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from qemu.qmp.legacy import QEMUMonitorProtocol
-
 from workbench.virtual.bus import Bus
 from workbench.virtual.chips import ChipModel
-from workbench.virtual.gdb import GdbStub
+from workbench.virtual.gdb import GdbStub, MachineGone
 from workbench.virtual.guard import Job
+from workbench.virtual.monitor import Monitor
 
 
 @dataclass
@@ -30,12 +28,15 @@ class Wires:
     lifeline: socket.socket
     gdb: GdbStub
     bus: Bus
-    qmp: QEMUMonitorProtocol
+    monitor: Monitor
     uart: socket.socket
 
     def say(self, line: str) -> None:
-        """Tell the guard something."""
-        self.lifeline.sendall(line.encode("ascii") + b"\n")
+        """Tell the guard something.  Raises MachineGone when it has ended."""
+        try:
+            self.lifeline.sendall(line.encode("ascii") + b"\n")
+        except OSError as error:
+            raise MachineGone(f"the guard: {error}") from error
 
     def ended_with(self, number: int) -> bool:
         """Whether QEMU was ended by this signal."""
@@ -44,58 +45,45 @@ class Wires:
         except subprocess.TimeoutExpired:
             return False
 
-    def end(self, *, save: bool = False) -> None:
-        """End QEMU; the guard saves the memories only when `save` is set."""
+    def end(self) -> None:
+        """End QEMU without saving anything, and close all wires."""
         try:
-            if not save:
-                self.say("bye")
+            self.say("bye")
             self.lifeline.close()
             self.guard.wait(10)
-        except (OSError, subprocess.TimeoutExpired):
+        except (MachineGone, subprocess.TimeoutExpired):
             self.guard.kill()
             self.guard.wait()
+        for wire in (self.lifeline, self.gdb, self.bus, self.monitor, self.uart):
+            wire.close()
 
 
 def qemu_command(model: ChipModel, gdb: int, bus: int, qmp: int, guard_qmp: int, uart: int) -> list[str]:
-    """Command line of QEMU for the descriptors given.
-
-    Guest resets stop the machine and are carried out by us.
-    """
+    """Command line of QEMU for the descriptors given.  A reset by the guest only stops the machine."""
     wires = {"gdb0": gdb, "bus0": bus, "qmp0": qmp, "qmp1": guard_qmp, "uart0": uart}
     command = [shutil.which("qemu-system-arm") or "qemu-system-arm", "-M", model.machine, "-S", "-nodefaults"]
     command += ["-no-user-config", "-display", "none", "-action", "reboot=shutdown,shutdown=pause"]
     for name, fd in wires.items():
         command += ["-chardev", f"socket,id={name},fd={fd}"]
     command += ["-gdb", "chardev:gdb0", "-object", "qtest,id=qtest0,chardev=bus0,log=/dev/null"]
-    command += [
-        "-mon",
-        "chardev=qmp0,mode=control",
-        "-mon",
-        "chardev=qmp1,mode=control",
-        "-serial",
-        "chardev:uart0",
-    ]
-    return command
+    command += ["-mon", "chardev=qmp0,mode=control", "-mon", "chardev=qmp1,mode=control"]
+    return [*command, "-serial", "chardev:uart0"]
 
 
-def start(model: ChipModel, nvm_path: Path | None, log: Path) -> Wires:
-    """Start QEMU and connect.  Raises OSError (no QEMU), MachineGone (it ended; see the log)."""
-    ours: list[socket.socket] = []
-    theirs: list[socket.socket] = []
-    for _ in range(6):
-        a, b = socket.socketpair()
-        ours.append(a)
-        theirs.append(b)
-    gdb, bus, qmp, uart, lifeline, guard_qmp = theirs
-    fds = [s.fileno() for s in (gdb, bus, qmp, uart)]
-    # the guard keeps the other end of its own monitor; QEMU gets this one
-    monitor_end = ours[5]
+def start(model: ChipModel, nvm_path: Path | None, log: Path, lock_fd: int) -> Wires:
+    """Start QEMU and connect.  Raises OSError (no QEMU), MachineGone (it ended; see the log).
+
+    The guard inherits `lock_fd`, so that the twin stays locked until its memories are saved.
+    """
+    gdb, bus, qmp, uart, lifeline, guard_qmp = pairs = [socket.socketpair() for _ in range(6)]
+    # what QEMU inherits; of the guard's own monitor it is the guard's end that stays with the guard
+    fds = [theirs.fileno() for _, theirs in (gdb, bus, qmp, guard_qmp, uart)]
     nvm = model.nvm
     job = Job(
-        command=qemu_command(model, fds[0], fds[1], fds[2], monitor_end.fileno(), fds[3]),
-        pass_fds=[*fds, monitor_end.fileno()],
-        qmp_fd=guard_qmp.fileno(),
-        lifeline_fd=lifeline.fileno(),
+        command=qemu_command(model, *fds),
+        pass_fds=fds,
+        qmp_fd=guard_qmp[0].fileno(),
+        lifeline_fd=lifeline[1].fileno(),
         nvm_path=str(nvm_path) if nvm_path and nvm else None,
         flash=(nvm.flash.start, nvm.flash.size) if nvm else (0, 0),
         uicr=(nvm.uicr.start, nvm.uicr.size) if nvm else (0, 0),
@@ -103,16 +91,13 @@ def start(model: ChipModel, nvm_path: Path | None, log: Path) -> Wires:
     with log.open("ab") as stderr:
         guard = subprocess.Popen(
             [sys.executable, "-m", "workbench.virtual.guard", json.dumps(asdict(job))],
-            pass_fds=[*job.pass_fds, guard_qmp.fileno(), lifeline.fileno()],
+            pass_fds=[*fds, job.qmp_fd, job.lifeline_fd, lock_fd],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    for sock in [*theirs, monitor_end]:
-        sock.close()
-    stub = GdbStub(ours[0])
-    monitor = QEMUMonitorProtocol(ours[2])
-    monitor.settimeout(10)
-    monitor.connect()
-    return Wires(guard, ours[4], stub, Bus(ours[1]), monitor, ours[3])
+    for _, theirs in pairs:
+        theirs.close()
+    guard_qmp[0].close()
+    stub = GdbStub(gdb[0])
+    return Wires(guard, lifeline[0], stub, Bus(bus[0]), Monitor(qmp[0]), uart[0])

@@ -1,6 +1,4 @@
-"""Twins from outside: make one, switch its power, cut it, find the powered ones.
-
-This is all that other rooms see.
+"""Twins from outside: make one, switch its power, cut it, find the powered ones.  All that other rooms see.
 
 A twin is a folder with its chip's identity and memories.  Switching it on starts its supervisor, switching it
 off ends it.
@@ -8,11 +6,13 @@ off ends it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -22,13 +22,22 @@ from typing import Any, Final, Literal
 
 from workbench.errors import Blame, WorkbenchError
 from workbench.virtual.chips import MODELS
+from workbench.virtual.cut import CutMode
 from workbench.virtual.nvm import replace_file
-from workbench.virtual.protocol import Client, SupervisorGone, socket_path, sockets_dir
+from workbench.virtual.protocol import (
+    CHIP_FILE,
+    CUT_FILE,
+    LOCK_FILE,
+    LOG_FILE,
+    TTY_LINK,
+    Client,
+    SupervisorGone,
+    SupervisorSilent,
+    socket_path,
+    sockets_dir,
+)
 
 START_LIMIT_S: Final = 20.0
-CHIP_FILE: Final = "chip.json"
-CUT_FILE: Final = "last-cut.json"
-CutMode = Literal["clean", "torn"]
 
 
 class TwinFailed(WorkbenchError):
@@ -51,48 +60,48 @@ class TwinNotPowered(WorkbenchError):
 
 @dataclass(frozen=True)
 class CutReport:
-    """A cut that came, and when.
-
-    After how many flash operations, of which kind (word, page, chip, uicr), at which address.
-    """
+    """A cut that came: after how many flash operations, and the kind and address of the last one."""
 
     operations: int
     mode: str
     seed: int
     kind: str
+    """`word`, `uicr` (a word of it), `page`, `chip` or `uicr-erase`."""
     address: int
 
 
 @dataclass(frozen=True)
 class TwinPower:
-    """Power switch of one twin."""
+    """Power switch of one twin.  Raises TwinFailed, TwinNotPowered."""
 
     folder: Path
     uid: str
 
     def state(self) -> Literal["on", "off", "unknown"]:
-        """Whether its supervisor answers."""
+        """Whether its supervisor answers; unknown when there is one that does not."""
         try:
             self._ask("status")
+        except SupervisorSilent:
+            return "unknown"
         except SupervisorGone:
             return "off"
         return "on"
 
     def on(self) -> str | None:
-        """Switch on; returns a remark about how its memory came back, if there is one.  Raises TwinFailed."""
-        if self.state() == "on":
+        """Switch on; returns a remark about how its memory came back, if there is one."""
+        if self._is_on():
             return None
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workbench.virtual.supervisor", str(self.folder), self.uid],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "supervisor.log").open("ab"),
-            start_new_session=True,
-            cwd="/",
-        )
+        with (self.folder / LOG_FILE).open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "workbench.virtual.supervisor", str(self.folder.absolute()), self.uid],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
         answer = self._first_line(process)
         if answer.get("already"):
-            self._wait_until_on()
             return None
         if "ready" not in answer:
             raise TwinFailed(
@@ -105,32 +114,54 @@ class TwinPower:
         assert process.stdout is not None
         with process.stdout:
             if not select.select([process.stdout], [], [], START_LIMIT_S)[0]:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
                 raise TwinFailed(f"{self.folder.name} did not start within {START_LIMIT_S:.0f} s")
             line = process.stdout.readline()
+        process.wait()  # it has left the supervisor behind as a process of its own
         answer: dict[str, Any] = json.loads(line) if line else {}
         return answer
 
-    def _wait_until_on(self) -> None:
+    def _is_on(self) -> bool:
+        """Whether it has power; waits for the end of one whose folder was replaced by another board's."""
+        chip = json.loads((self.folder / CHIP_FILE).read_text("ascii"))["chip_id"]
         deadline = time.monotonic() + START_LIMIT_S
-        while self.state() != "on":
-            if time.monotonic() > deadline:
-                raise TwinFailed(
-                    f"{self.folder.name} is being switched on or off by another process for too long"
-                )
+        while time.monotonic() < deadline:
+            try:
+                if self._ask("status")["chip"] == chip:
+                    return True
+            except SupervisorGone:
+                return False
             time.sleep(0.02)
+        raise TwinFailed(f"{self.folder.name} is another board than the one that has power in its place")
 
     def off(self) -> None:
-        """Switch off and wait until it is."""
+        """Switch off and wait until its memories are saved and nothing of it runs."""
         try:
             self._ask("off")
+        except SupervisorSilent as error:
+            raise TwinFailed(f"{self.folder.name} could not be switched off: {error}") from error
         except SupervisorGone:
-            return
+            pass
         deadline = time.monotonic() + START_LIMIT_S
-        while socket_path(self.uid).exists():
+        while self._in_use():
             if time.monotonic() > deadline:
                 raise TwinFailed(f"{self.folder.name} did not switch off within {START_LIMIT_S:.0f} s")
             time.sleep(0.01)
+
+    def _in_use(self) -> bool:
+        """Whether a supervisor or its guard still has the twin's lock."""
+        try:
+            lock = os.open(self.folder / LOCK_FILE, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
 
     def cycle(self, off_s: float = 0.0) -> None:
         """Off, a pause, on."""
@@ -139,7 +170,7 @@ class TwinPower:
         self.on()
 
     def arm_cut(self, after_operations: int, mode: CutMode = "clean", seed: int = 0) -> None:
-        """Cut the power after that many flash operations from now.  Raises TwinNotPowered."""
+        """Cut the power after that many flash operations from now."""
         (self.folder / CUT_FILE).unlink(missing_ok=True)
         self._powered("arm-cut", after_operations=after_operations, mode=mode, seed=seed)
 
@@ -208,7 +239,7 @@ def plug(folder: Path, name: str, machine: str, title: str = "") -> Twin:
             cause="the slot was given another kind of board",
             action="name another board in the slot (board = …) or remove the twin's folder",
         )
-    return Twin(home, uid, str(home / "tty"), TwinPower(home, uid))
+    return Twin(home, uid, str(home / TTY_LINK), TwinPower(home, uid))
 
 
 def replace_chip(twin: Twin, chip_id: bytes) -> None:
