@@ -74,6 +74,19 @@ def test_halt_step_registers_and_breakpoints(twin: Twin) -> None:
         assert target.get_halt_reason() == target.HaltReason.BREAKPOINT
 
 
+def test_a_sleep_is_stepped_over(twin: Twin) -> None:
+    with attached(twin) as target:
+        target.reset_and_halt()
+        # wfi; adds r0, #1; b .
+        target.write_memory_block8(0x20001000, bytes.fromhex("30bf 0130 fee7".replace(" ", "")))
+        target.write_core_register("r0", 6)
+        target.write_core_register("pc", 0x20001000)
+        target.step()
+        assert target.read_core_register("pc") == 0x20001002
+        target.step()
+        assert target.read_core_register("r0") == 7
+
+
 def test_a_watchpoint_stops_after_the_access(twin: Twin) -> None:
     with attached(twin) as target:
         target.reset_and_halt()

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.twin_lab import wait_until
 from workbench.virtual import nvm
 from workbench.virtual.nvm import Nvm, NvmDamaged, Reason
 
@@ -106,12 +107,16 @@ def test_a_killed_save_leaves_old_or_new(tmp_path: Path) -> None:
         )
         assert saver.stdout is not None
         done = 0
-        for _ in range(1 + 3 * round_number):
+        for _ in range(1 + round_number):
             done = int(saver.stdout.readline())
+        # in the middle of a save: the file beside it is being written
+        wait_until(lambda: len(os.listdir(tmp_path)) > 1, "a save")
         saver.send_signal(signal.SIGKILL)
         done = max([done, *map(int, saver.stdout.read().split())])
         saver.wait()
         saver.stdout.close()
+        for left_over in tmp_path.glob(".*"):
+            left_over.unlink()
         found = nvm.load(path, 0x40000, 0x100)
         assert found.saved_at in (done, done + 1)
         assert found.flash == bytes([int(found.saved_at) & 255]) * 0x40000

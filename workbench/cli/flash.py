@@ -11,7 +11,7 @@ import typer
 from workbench.cli import options as opt
 from workbench.cli import words
 from workbench.cli.commands import new_app
-from workbench.cli.image_files import Base, Files, Format, image_files, images_for, number
+from workbench.cli.image_files import Base, Files, Format, image_files, images_for, number, slot_first
 
 if TYPE_CHECKING:
     from workbench.cli.job import Job
@@ -63,11 +63,13 @@ def flash(
     \b
     Examples:
       workbench flash hello.hex
+      workbench flash v1 hello.hex
       workbench flash --slot a1 boot.hex app.bin@0x4000
       workbench flash --all --erase chip hello.elf
     """
     from workbench.cli.job import Verb, perform
 
+    files, slot = slot_first(files, slot, all_slots=all_slots)
     choice = opt.choose(
         bench,
         slot,

@@ -18,7 +18,10 @@ Kind = Literal["elf", "hex", "bin"]
 
 Files = Annotated[
     list[str],
-    typer.Argument(metavar="FILE", help="ELF, Intel HEX or BIN files. FILE@ADDRESS says where a BIN goes."),
+    typer.Argument(
+        metavar="[SLOT] FILE",
+        help="ELF, Intel HEX or BIN files. FILE@ADDRESS says where a BIN goes. A slot's name may come first.",
+    ),
 ]
 Base = Annotated[
     str | None,
@@ -34,7 +37,17 @@ Format = Annotated[
     typer.Option("--format", help="Format of all files, where names do not tell it.", show_default=False),
 ]
 
+_SLOT: Final = re.compile(r"[A-Za-z0-9_-]+")
 _AT: Final = re.compile(r"(.+)@(0[xX][0-9a-fA-F_]+|[0-9]+)")
+
+
+def slot_first(files: list[str], slots: list[str] | None, *, all_slots: bool) -> tuple[list[str], list[str]]:
+    """Files and slots, where `flash v1 hello.hex` means slot v1: a first word that can be no file's name."""
+    named = list(slots or ())
+    first = files[0]
+    if named or all_slots or len(files) < 2 or not _SLOT.fullmatch(first) or Path(first).exists():
+        return files, named
+    return files[1:], [first]
 
 
 class NumberInvalid(InputError):

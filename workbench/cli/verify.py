@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.cli import options as opt
 from workbench.cli import words
 from workbench.cli.commands import new_app
-from workbench.cli.image_files import Base, Files, Format, image_files, images_for, number
+from workbench.cli.image_files import Base, Files, Format, image_files, images_for, number, slot_first
 
 if TYPE_CHECKING:
     from workbench.cli.job import Job
@@ -44,6 +44,7 @@ def verify(
     """
     from workbench.cli.job import Verb, perform
 
+    files, slot = slot_first(files, slot, all_slots=all_slots)
     choice = opt.choose(
         bench,
         slot,

@@ -115,7 +115,7 @@ class ChipLocked(WorkbenchError):
     default_cause = "its firmware or an earlier run switched read-back protection on"
     default_action = (
         "nothing was written; to use the chip again it must be erased completely, "
-        "which destroys its firmware and identity: `workbench erase SLOT --mass-erase`"
+        "which destroys its firmware and identity: `workbench recover SLOT`"
     )
 
 

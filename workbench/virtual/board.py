@@ -45,6 +45,8 @@ class Board:
         controller = self.model.nvm
         self._saved = Nvm(b"", b"")
         if controller:
+            for left_over in folder.glob(f".{NVM_FILE}.*"):  # of a save that was killed
+                left_over.unlink(missing_ok=True)
             self._saved = nvm.load(folder / NVM_FILE, controller.flash.size, controller.uicr.size)
             self.remark = remark(self._saved)
         self.wires = self._start()

@@ -116,6 +116,8 @@ class Core:
         """Run the one trapped instruction without its trap and without a breakpoint on it."""
         self.lift((BREAK_HARDWARE, self.gdb.read_register(REG_PC), 2))
         self.lift(trap)
+        if trap[0] == BREAK_HARDWARE and self._skip_sleep():
+            return
         if b"watch" in self.gdb.step():
             # the instruction touches further watched places
             for other in [t for t in self._inserted if t[0] != BREAK_HARDWARE]:
@@ -197,11 +199,23 @@ class Core:
         if not self.halted:
             return
         self._special = {}
+        if self._skip_sleep():
+            self.debug.dfsr |= DFSR_HALTED
+            return
         self._sync_traps()
         packet = self.gdb.step(interrupts=not self.debug.mask_interrupts)
         self.debug.retired = True
         cause = self._cause(packet)
         self.debug.dfsr |= DFSR_HALTED if cause is None else cause
+
+    def _skip_sleep(self) -> bool:
+        """Pass a WFI or WFE that would be stepped over: a debugged core does not sleep there, QEMU does."""
+        pc = self.gdb.read_register(REG_PC)
+        if not self.model.answers(pc, 2) or self.gdb.instruction(pc) not in SLEEPS:
+            return False
+        self.gdb.write_register(REG_PC, pc + 2)
+        self.debug.retired = True
+        return True
 
     def pump(self) -> None:
         """Deal with a stop that QEMU reported, if there is one."""

@@ -69,13 +69,15 @@ def check_operations(operations: Any) -> None:
         match operation:
             case ["line-reset"]:
                 continue
-            case ["rdp" | "rap", int(address)] if 0 <= address <= 0xFC:
+            case ["rdp" | "rap", int(address)] if 0 <= address <= WORD:
                 continue
-            case ["wdp" | "wap", int(address), int(value)] if 0 <= address <= 0xFC and 0 <= value <= WORD:
+            case ["wdp" | "wap", int(address), int(value)] if (
+                0 <= min(address, value) <= max(address, value) <= WORD
+            ):
                 continue
-            case ["rapm", int(address), int(count)] if 0 <= address <= 0xFC and 1 <= count <= MAX_COUNT:
+            case ["rapm", int(address), int(count)] if 0 <= address <= WORD and 1 <= count <= MAX_COUNT:
                 continue
-            case ["wapm", int(address), list(values)] if 0 <= address <= 0xFC and _are_words(values):
+            case ["wapm", int(address), list(values)] if 0 <= address <= WORD and _are_words(values):
                 continue
         raise ValueError(f"not a debug-port operation: {operation!r:.80}")
 
