@@ -41,6 +41,14 @@ def writing(bench: CliBench) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
+@pytest.fixture
+def slow(bench: CliBench) -> Iterator[None]:
+    """A board that takes its time: with a cut armed for long after the end, every word is stopped at."""
+    bench.run("slot", "power", "v1", "cut", "--after", "100000000")
+    yield
+    bench.run("slot", "power", "v1", "cycle")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_a_write_ends_in_a_known_state(
     bench: CliBench, writing: subprocess.Popen[str], number: signal.Signals
@@ -66,7 +74,7 @@ def test_a_signal_before_anything_was_written_says_so(bench: CliBench) -> None:
 
 
 def test_one_who_is_kicked_in_a_write_ends_in_a_known_state(
-    bench: CliBench, writing: subprocess.Popen[str]
+    bench: CliBench, slow: None, writing: subprocess.Popen[str]
 ) -> None:
     kicking = bench.begin("slot", "power", "v1", "on", "--kick", "--json")
     kicked = ended(writing)

@@ -134,20 +134,19 @@ def test_a_locked_chip_does_not_give_up_its_lock_without_its_flash(twin: Twin) -
         target.reset_and_halt()
         with pytest.raises(exceptions.TransferFaultError):
             target.read32(0)
-        # POP reads the flash through the stack pointer: pop {r2}; b .
-        target.write_memory_block8(0x20001000, bytes.fromhex("04bcfee7"))
+        # POP reads the flash through the stack pointer: pop {r2}; bkpt
+        target.write_memory_block8(0x20001000, bytes.fromhex("04bc00be"))
         target.write_core_register("sp", 0x100)
         target.write_core_register("pc", 0x20001000)
         target.write_core_register("r2", 0x55)
         target.write_core_register("xpsr", 1 << 24)
-        target.step()
         target.resume()
-        target.halt()
+        wait_until(lambda: bool(target.get_state() == target.State.HALTED), "the code's BKPT")
         assert target.read_core_register("r2") == 0
 
 
 # stmia r1!,{r2,r3} / str r2,[r1,#4] / push {r2,r3} with sp in flash
-STORES = ["0cc1fee7", "4a60fee7", "0cb4fee7"]
+STORES = ["0cc100be", "4a6000be", "0cb400be"]
 
 
 @pytest.mark.parametrize("code", STORES)
@@ -167,7 +166,7 @@ def test_a_store_to_flash_does_the_same_whether_it_is_counted_or_not(twin: Twin,
             target.write_core_register("pc", 0x20001000)
             target.write_core_register("xpsr", 1 << 24)
             target.resume()
-            target.halt()
+            wait_until(lambda: bool(target.get_state() == target.State.HALTED), "the code's BKPT")
             registers = [target.read_core_register(name) for name in ("r1", "r2", "r3", "sp", "pc")]
             seen.append((registers, target.read_memory_block32(0x3000, 32)))
     assert seen[0] == seen[1]

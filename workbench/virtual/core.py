@@ -211,7 +211,7 @@ class Core:
     def _skip_sleep(self) -> bool:
         """Pass a WFI or WFE that would be stepped over: a debugged core does not sleep there, QEMU does."""
         pc = self.gdb.read_register(REG_PC)
-        if not self.model.answers(pc, 2) or self.gdb.instruction(pc) not in SLEEPS:
+        if not self.model.answers(pc, 2) or self.bus.read(pc, 16) not in SLEEPS:
             return False
         self.gdb.write_register(REG_PC, pc + 2)
         self.debug.retired = True
@@ -273,7 +273,8 @@ class Core:
         self._vector_hits += 1
         in_fault = self.gdb.read_register(REG_XPSR) & EXCEPTION == HARDFAULT
         vector = self._hardfault_vector()
-        if pc == LOCKUP_PC or not vector & 1 or not self.model.answers(pc, 2) or self._erased(pc, in_fault):
+        no_code = pc == LOCKUP_PC or not vector & 1 or not self.model.answers(pc, 2)
+        if no_code or (in_fault and self.bus.read(pc, 16) == ERASED_CODE):
             self._checkpoint()
             self.lockup = True
             return None
@@ -286,10 +287,6 @@ class Core:
                 return DFSR_VCATCH
         self.step_over(trap)
         return None
-
-    def _erased(self, pc: int, in_fault: bool) -> bool:
-        """Whether a HardFault handler is erased flash, whose first instruction would fault again."""
-        return in_fault and self.bus.read(pc, 16) == ERASED_CODE
 
     def _unwind_bkpt(self) -> bool:
         """Undo the fault of a BKPT, which halts instead while a debugger is attached (Armv6-M C1.5.1)."""
