@@ -113,10 +113,8 @@ def test_a_stranger_who_gets_the_number_of_a_lost_pty_is_left_alone(board: PtyBo
     with Console(str(board.link), reconnect_timeout_s=1) as console:
         board.unplug()
         wait_until(lambda: not console.connected)
-        try:
-            wait_until(taken_by_a_stranger, 0.5)
-        except AssertionError:
-            pytest.skip("the system gave the number to another process first")
+        # if another process was faster, it is the stranger: the number is taken all the same
+        wait_until(lambda: taken_by_a_stranger() or board.link.exists())
         assert board.link.exists()
         with pytest.raises(SerialMissing, match="still leads to a pty that is gone"):
             console.expect("never", 30)

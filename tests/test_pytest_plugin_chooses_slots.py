@@ -77,10 +77,10 @@ def test_markers_of_test_and_module_add_up_and_the_nearest_target_and_image_coun
     far = pytest.mark.workbench(capabilities=["console", "x-motor"], target="b").mark
     flash = [pytest.mark.workbench_flash("one.hex", Path("/two.hex"), erase="chip").mark]
     other = pytest.mark.workbench_flash("three.hex").mark
-    wanted = wanted_by([near, *flash, far, other, pytest.mark.usefixtures("board").mark], Path("/root"))
+    wanted = wanted_by([near, *flash, far, other, pytest.mark.usefixtures("board").mark], Path("/lab"))
     assert wanted.capabilities == {"power-cut", "console", "x-motor", "debug"}
     assert (wanted.target, wanted.erase) == ("a", "chip")
-    assert wanted.images == (Path("/root/one.hex"), Path("/two.hex"))
+    assert wanted.images == (Path("/lab/one.hex"), Path("/two.hex"))
 
 
 @pytest.mark.parametrize(

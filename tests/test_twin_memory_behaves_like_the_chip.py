@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,17 +35,16 @@ def test_each_twin_has_its_own_chip_id(tmp_path: Path, twin: Twin) -> None:
         assert chip_id(twin) != chip_id(other)
 
 
-def run_code(target: object, halfwords: str, **registers: int) -> None:
+def run_code(target: Any, halfwords: str, **registers: int) -> None:
     """Run Thumb code from RAM up to its BKPT."""
     code = b"".join(bytes.fromhex(h)[::-1] for h in halfwords.split()) + b"\x00\xbe"
-    t = target
-    t.write_memory_block8(0x20001000, code)  # type: ignore[attr-defined]
+    target.write_memory_block8(0x20001000, code)
     for name, value in registers.items():
-        t.write_core_register(name, value)  # type: ignore[attr-defined]
-    t.write_core_register("pc", 0x20001000)  # type: ignore[attr-defined]
-    t.write_core_register("xpsr", 1 << 24)  # type: ignore[attr-defined]
-    t.resume()  # type: ignore[attr-defined]
-    wait_until(lambda: bool(t.get_state() == t.State.HALTED), "the code's BKPT")  # type: ignore[attr-defined]
+        target.write_core_register(name, value)
+    target.write_core_register("pc", 0x20001000)
+    target.write_core_register("xpsr", 1 << 24)
+    target.resume()
+    wait_until(lambda: bool(target.get_state() == target.State.HALTED), "the code's BKPT")
 
 
 # ldr r2,[r1] / ldrb / ldrh / ldmia r1!,{r2,r3} / ldr r2,[r1,r4]
