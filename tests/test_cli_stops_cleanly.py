@@ -66,7 +66,7 @@ def test_a_signal_in_a_write_ends_in_a_known_state(
 
 def test_a_signal_before_anything_was_written_says_so(bench: CliBench) -> None:
     process = bench.begin("flash", "-s", "v1", "app.bin", "--json")
-    until(process, "run-started")
+    until(process, "step-started")
     process.send_signal(signal.SIGINT)
     done = ended(process)
     assert done.code == 130
