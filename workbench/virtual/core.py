@@ -207,6 +207,7 @@ class Core:
         self.debug.retired = True
         cause = self._cause(packet)
         self.debug.dfsr |= DFSR_HALTED if cause is None else cause
+        self.lockup = False  # a step that ends in lockup is still debug state
 
     def _skip_sleep(self) -> bool:
         """Pass a WFI or WFE that would be stepped over: a debugged core does not sleep there, QEMU does."""
