@@ -135,6 +135,14 @@ def test_a_blank_chip_locks_up_and_can_still_be_attached(twin: Twin) -> None:
         assert target.read_core_register("pc") == 0xFFFFFFFE
 
 
+def test_stepping_a_blank_chip_stays_in_debug_state(twin: Twin) -> None:
+    with attached(twin) as target:
+        target.reset_and_halt()
+        for _ in range(3):
+            target.step()
+            assert target.get_state() == target.State.HALTED
+
+
 def test_addresses_with_nothing_behind_fault(twin: Twin) -> None:
     from pyocd.core import exceptions
 
