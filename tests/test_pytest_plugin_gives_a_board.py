@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.firmware_emulator import SOURCES
+from workbench.boards.bench import Bench
 from workbench.boards.power import CuttingSwitch
 from workbench.events import Observed
 from workbench.probes.errors import ImageOutsideMemory
+from workbench.probes.flash import flash as write_flash
+from workbench.probes.images import load_images
+from workbench.probes.session import open_debug
 from workbench.pytest_plugin.board import Board
 
 HELLO = SOURCES / "build/hello-microbit/hello-microbit.hex"
@@ -96,15 +100,26 @@ def test_a_board_cut_in_the_middle_of_a_write_is_whole_again_after_the_next(boar
     board.console.expect("hello-microbit 1.0.0", 5)
 
 
+@pytest.fixture
+def flashed_before(samples: Path, workbench_bench: Bench) -> None:
+    """The chip has its image before the test asks for a board, whichever tests came first."""
+    slot = next(slot for slot in workbench_bench.slots.values() if slot.target.name == "microbit-v1")
+    slot.need_power().on()
+    with open_debug(slot) as debug:
+        write_flash(debug, load_images([HELLO], slot.target))
+
+
 @flashed
 def test_a_board_left_without_power_is_powered_for_the_next_test(board: Board) -> None:
     board.console.expect("hello-microbit", 5)
 
 
+@pytest.mark.usefixtures("flashed_before")
 def test_without_a_marker_the_board_keeps_what_it_has(board: Board) -> None:
     board.console.expect("hello-microbit", 5)
 
 
+@pytest.mark.usefixtures("flashed_before")
 def test_an_image_for_another_board_is_refused(board: Board, tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(bytes(300_000))
     with pytest.raises(ImageOutsideMemory):

@@ -138,7 +138,7 @@ def test_a_blank_chip_locks_up_and_can_still_be_attached(twin: Twin) -> None:
 def test_stepping_a_blank_chip_stays_in_debug_state(twin: Twin) -> None:
     with attached(twin) as target:
         target.reset_and_halt()
-        for _ in range(3):
+        for _ in range(8):
             target.step()
             assert target.get_state() == target.State.HALTED
 

@@ -6,6 +6,7 @@ Source: Arm Debug Interface Architecture Specification ADIv5.2, B2 (DP), C2 (MEM
 from __future__ import annotations
 
 import struct
+import time
 from typing import Final, NoReturn
 
 from workbench.virtual import debugregs as regs
@@ -29,9 +30,11 @@ CSW_RESET: Final = 0x43000000 | DEVICE_ENABLED | 2
 CSW_WRITABLE: Final = 0x7F000F17
 """Prot, Type, Mode, AddrInc without packed transfers, Size."""
 AUTO_INCREMENT: Final = 1 << 4
-LINGER_S: Final = 0.002
+LINGER_S: Final = 0.02
 """How long a debugger that asks whether the core has halted waits for a yes.  Asking in a loop would take the
 time from the core."""
+SHORT_RUN_S: Final = 0.1
+"""Only that soon after it let the core run: what runs longer is no flash algorithm."""
 
 
 class Fault(Exception):
@@ -46,6 +49,7 @@ class DebugPort:
         self._core = core
         self._memory = memory
         self._debug = core.debug
+        self._resumed_s = 0.0
         self.reset_link()
 
     def reset_link(self) -> None:
@@ -130,7 +134,54 @@ class DebugPort:
         for value in values:
             self.write_ap(address, value)
 
-    # -- memory
+    # -- memory without the AP's registers in between, as many probes offer it; a fault leaves nothing sticky
+
+    def read_memory(self, address: int, size: int) -> int:
+        """One read of 1, 2 or 4 bytes at an aligned address."""
+        self._need_aligned(address, size)
+        try:
+            return self._access(address, size) >> self._lane(address, size)
+        finally:
+            self._ctrl_stat &= ~STICKYERR
+
+    def write_memory(self, address: int, size: int, value: int) -> None:
+        """One write of 1, 2 or 4 bytes at an aligned address."""
+        self._need_aligned(address, size)
+        try:
+            self._store(address, size, value << self._lane(address, size))
+        finally:
+            self._ctrl_stat &= ~STICKYERR
+
+    def read_bytes(self, address: int, length: int) -> bytes:
+        """Memory; in transfers of 4 bytes where both ends allow it."""
+        if address + length > PERIPHERALS:
+            size = 4 if (address | length) % 4 == 0 else 1
+            parts = (self.read_memory(at, size) for at in range(address, address + length, size))
+            return b"".join(part.to_bytes(size, "little") for part in parts)
+        if not self._memory.debug_readable(address, length):
+            raise Fault(f"read of 0x{address:x}")
+        return self._memory.read_block(address, length)
+
+    def write_bytes(self, address: int, data: bytes) -> None:
+        """Memory; in transfers of 4 bytes where both ends allow it."""
+        size = 4 if (address | len(data)) % 4 == 0 else 1
+        if size == 1 or address + len(data) > PERIPHERALS:
+            for offset in range(0, len(data), size):
+                value = int.from_bytes(data[offset : offset + size], "little")
+                self.write_memory(address + offset, size, value)
+        elif not self._memory.debug_write(address, data):
+            raise Fault(f"write to 0x{address:x}")
+
+    @staticmethod
+    def _need_aligned(address: int, size: int) -> None:
+        if address % size:
+            raise Fault(f"alignment: 0x{address:x}")
+
+    @staticmethod
+    def _lane(address: int, size: int) -> int:
+        return 8 * (address & 3) if size < 4 else 0
+
+    # -- memory over the AP's registers
 
     def _size(self) -> int:
         size = {0: 1, 1: 2, 2: 4}.get(self._csw & 7)
@@ -188,7 +239,7 @@ class DebugPort:
 
     def _access(self, address: int, size: int) -> int:
         """One read; the value is in its byte lanes."""
-        lane = 8 * (address & 3) if size < 4 else 0
+        lane = self._lane(address, size)
         if address in PPB and self._debug.is_mine(address & ~3):
             word = self._read_debug(address & ~3)
             return word if size == 4 else word & ((1 << 8 * size) - 1) << lane
@@ -200,7 +251,7 @@ class DebugPort:
         return int.from_bytes(self._memory.read_block(address, size), "little") << lane
 
     def _store(self, address: int, size: int, value: int) -> None:
-        value = value >> (8 * (address & 3) if size < 4 else 0) & (1 << 8 * size) - 1
+        value = value >> self._lane(address, size) & (1 << 8 * size) - 1
         if address == regs.AIRCR:
             self._write_aircr(value)
         elif address in PPB and self._debug.is_mine(address & ~3):
@@ -220,7 +271,8 @@ class DebugPort:
 
     def _read_debug(self, address: int) -> int:
         if address == regs.DHCSR:
-            self._core.linger(LINGER_S)
+            if time.monotonic() - self._resumed_s < SHORT_RUN_S:
+                self._core.linger(LINGER_S)
             return self._debug.dhcsr(halted=self._core.halted, lockup=self._core.lockup)
         if address == regs.DFSR:
             return self._debug.dfsr
@@ -262,4 +314,5 @@ class DebugPort:
         elif core.halted and value & regs.C_STEP:
             core.step()
         elif core.halted:
+            self._resumed_s = time.monotonic()
             core.resume()

@@ -6,14 +6,18 @@ or flush.
 
 from __future__ import annotations
 
+import struct
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, cast
 
 from pyocd.board.board import Board
 from pyocd.board.board_ids import BoardInfo
 from pyocd.core import exceptions
+from pyocd.core.memory_interface import MemoryInterface
 from pyocd.core.plugin import Plugin
+from pyocd.coresight.ap import APAddressBase, APVersion
 from pyocd.probe.debug_probe import DebugProbe
 
 from workbench import __version__
@@ -21,6 +25,8 @@ from workbench.virtual.protocol import Client, Refused, SupervisorGone, socket_p
 from workbench.virtual.twins import powered
 
 MAX_QUEUE: Final = 64
+MAX_BLOCK: Final = 1 << 16
+"""Bytes in one request."""
 
 
 class Pending:
@@ -162,36 +168,43 @@ class TwinProbe(DebugProbe):
 
     # -- transfers
 
+    def get_memory_interface_for_ap(self, ap_address: APAddressBase) -> MemoryInterface | None:
+        """Memory in one step each, for the one AP there is."""
+        one = ap_address.ap_version == APVersion.APv1 and ap_address.nominal_address == 0
+        return TwinMemory(self) if one else None
+
     def flush(self) -> None:
         with self._mutex:
             if self._queue:
                 self._send()
 
     def read_dp(self, addr: int, now: bool = True) -> int | Callable[[], int]:
-        return cast("int | Callable[[], int]", self._read(["rdp", addr], now))
+        return cast("int | Callable[[], int]", self.read(["rdp", addr], now))
 
     def write_dp(self, addr: int, data: int) -> None:
-        self._write(["wdp", addr, data])
+        self.write(["wdp", addr, data])
 
     def read_ap(self, addr: int, now: bool = True) -> int | Callable[[], int]:
-        return cast("int | Callable[[], int]", self._read(["rap", addr], now))
+        return cast("int | Callable[[], int]", self.read(["rap", addr], now))
 
     def write_ap(self, addr: int, data: int) -> None:
-        self._write(["wap", addr, data])
+        self.write(["wap", addr, data])
 
     def read_ap_multiple(self, addr: int, count: int = 1, now: bool = True) -> Any:
-        return self._read(["rapm", addr, count], now)
+        return self.read(["rapm", addr, count], now)
 
     def write_ap_multiple(self, addr: int, values: Sequence[int]) -> None:
-        self._write(["wapm", addr, list(values)])
+        self.write(["wapm", addr, list(values)])
 
-    def _write(self, operation: list[Any]) -> None:
+    def write(self, operation: list[Any]) -> None:
+        """Queue an operation that has no value."""
         with self._mutex:
             self._queue.append(Pending(operation))
             if len(self._queue) >= MAX_QUEUE:
                 self._send()
 
-    def _read(self, operation: list[Any], now: bool) -> Any:
+    def read(self, operation: list[Any], now: bool) -> Any:
+        """Queue an operation; its value, or where not `now` a function that gives it."""
         pending = Pending(operation)
         with self._mutex:
             self._queue.append(pending)
@@ -200,7 +213,7 @@ class TwinProbe(DebugProbe):
         return lambda: self._fetch(pending)
 
     def _call(self, operation: list[Any]) -> Any:
-        return self._read(operation, now=True)
+        return self.read(operation, now=True)
 
     def _fetch(self, pending: Pending) -> Any:
         with self._mutex:
@@ -248,6 +261,43 @@ class TwinProbe(DebugProbe):
             if error.kind == "fault":
                 raise exceptions.TransferFaultError() from error
             raise exceptions.ProbeError(f"{self._uid}: {error}") from error
+
+
+class TwinMemory(MemoryInterface):
+    """The memory behind the AP, read and written without going through the AP's registers."""
+
+    def __init__(self, probe: TwinProbe) -> None:
+        self._probe = probe
+
+    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **_: Any) -> None:
+        self._probe.write(["wm", addr, transfer_size // 8, data])
+
+    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **_: Any) -> Any:
+        return self._probe.read(["rm", addr, transfer_size // 8], now)
+
+    def write_memory_block32(self, addr: int, data: Sequence[int], **_: Any) -> None:
+        self._write_block(addr, struct.pack(f"<{len(data)}I", *data))
+
+    def read_memory_block32(self, addr: int, size: int, **_: Any) -> Sequence[int]:
+        return list(struct.unpack(f"<{size}I", self._read_block(addr, 4 * size)))
+
+    def write_memory_block8(self, addr: int, data: Sequence[int], **_: Any) -> None:
+        self._write_block(addr, bytes(data))
+
+    def read_memory_block8(self, addr: int, size: int, **_: Any) -> Sequence[int]:
+        return list(self._read_block(addr, size))
+
+    def _write_block(self, address: int, data: bytes) -> None:
+        for offset in range(0, len(data), MAX_BLOCK):
+            block = b64encode(data[offset : offset + MAX_BLOCK]).decode("ascii")
+            self._probe.write(["wb", address + offset, block])
+
+    def _read_block(self, address: int, length: int) -> bytes:
+        parts = [
+            self._probe.read(["rb", address + offset, min(MAX_BLOCK, length - offset)], now=True)
+            for offset in range(0, length, MAX_BLOCK)
+        ]
+        return b"".join(b64decode(part) for part in parts)
 
 
 class TwinProbePlugin(Plugin):

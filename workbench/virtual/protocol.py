@@ -2,7 +2,7 @@
 
 A request has `op` and arguments; an answer has `ok` (a value) or `error` (words) with `kind`.  `dap` carries
 a list of debug-port operations; the answer holds the values up to the first fault and says at which operation
-it came.
+it came.  Blocks of bytes are in Base64.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import math
 import socket
 import struct
+from base64 import b64decode
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ MAX_OPERATIONS: Final = 1 << 12
 MAX_COUNT: Final = 1 << 16
 """Words that one operation may move."""
 WORD: Final = 0xFFFFFFFF
+SIZES: Final = (1, 2, 4)
+"""Bytes of one memory access."""
 
 
 class SupervisorGone(Exception):
@@ -67,6 +70,16 @@ def check_operations(operations: Any) -> None:
         raise ValueError(f"ops is a list of up to {MAX_OPERATIONS}")
     for operation in operations:
         match operation:
+            case ["rm", int(address), int(size)] if 0 <= address <= WORD and size in SIZES:
+                continue
+            case ["wm", int(address), int(size), int(value)] if (
+                0 <= min(address, value) <= max(address, value) <= WORD and size in SIZES
+            ):
+                continue
+            case ["rb", int(address), int(length)] if 0 <= address <= WORD and 1 <= length <= 4 * MAX_COUNT:
+                continue
+            case ["wb", int(address), str(data)] if 0 <= address <= WORD and _are_bytes(data):
+                continue
             case ["line-reset"]:
                 continue
             case ["rdp" | "rap", int(address)] if 0 <= address <= WORD:
@@ -80,6 +93,10 @@ def check_operations(operations: Any) -> None:
             case ["wapm", int(address), list(values)] if 0 <= address <= WORD and _are_words(values):
                 continue
         raise ValueError(f"not a debug-port operation: {operation!r:.80}")
+
+
+def _are_bytes(data: str) -> bool:
+    return 1 <= len(b64decode(data, validate=True)) <= 4 * MAX_COUNT
 
 
 def _are_words(values: list[Any]) -> bool:

@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 import traceback
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -126,10 +127,8 @@ class Supervisor:
             connection.answer(self._answer(connection, line))
         if connection.has_left():
             self._drop(connection)
-        else:
-            self._selector.modify(
-                connection.sock, connection.wanted(), self._selector.get_key(connection.sock).data
-            )
+        elif connection.wanted() != (key := self._selector.get_key(connection.sock)).events:
+            self._selector.modify(connection.sock, connection.wanted(), key.data)
 
     def _drop(self, connection: Connection) -> None:
         self._selector.unregister(connection.sock)
@@ -227,6 +226,10 @@ DAP_OPS: Final[dict[str, Callable[..., Any]]] = {
     "wap": DebugPort.write_ap,
     "rapm": DebugPort.read_ap_multiple,
     "wapm": DebugPort.write_ap_multiple,
+    "rm": DebugPort.read_memory,
+    "wm": DebugPort.write_memory,
+    "rb": lambda port, address, length: b64encode(port.read_bytes(address, length)).decode("ascii"),
+    "wb": lambda port, address, data: port.write_bytes(address, b64decode(data)),
     "line-reset": DebugPort.reset_link,
 }
 

@@ -13,6 +13,10 @@ from typing import Final
 Register = Callable[[int], int]
 """Reads a core register (0 to 15) as it is before the instruction runs."""
 
+BKPT: Final = b"\xbe"
+"""High byte of a BKPT instruction, whatever its number."""
+MAX_BKPTS: Final = 256
+
 SP: Final = 13
 LR: Final = 14
 PC: Final = 15
@@ -135,3 +139,14 @@ def loaded(transfer: Transfer, memory: bytes) -> int:
     """Value that a load puts into its register when `memory` is what it read."""
     value = int.from_bytes(memory[: transfer.size], "little", signed=transfer.signed)
     return value & 0xFFFFFFFF
+
+
+def bkpts_after(known: set[int], address: int, data: bytes) -> set[int]:
+    """Addresses of BKPT instructions once `data` has been written at `address`; at most `MAX_BKPTS`."""
+    bkpts = {at for at in known if not address <= at < address + len(data)}
+    found = data.find(BKPT)
+    while found >= 0 and len(bkpts) < MAX_BKPTS:
+        if (address + found) % 2 and found:
+            bkpts.add(address + found - 1)
+        found = data.find(BKPT, found + 1)
+    return bkpts
