@@ -13,7 +13,7 @@ from typing import Final
 from workbench.virtual.bus import Bus
 from workbench.virtual.chips import PERIPHERALS, ChipModel, NvmController
 from workbench.virtual.core import Core, Handler
-from workbench.virtual.cut import Cut, CutMode, OperationKind
+from workbench.virtual.cut import Cut, CutMode, Operation, OperationKind
 from workbench.virtual.debugregs import Trap
 from workbench.virtual.gdb import REG_PC, WATCH_READ, WATCH_WRITE
 from workbench.virtual.thumb import loaded, written_back
@@ -64,7 +64,7 @@ class ChipMemory:
             if page.strip(b"\xff"):
                 self._bus.write_block(nvm.flash.start + offset, page)
         self._set_config(0)
-        self._write_uicr(uicr)
+        self.write_uicr(uicr)
 
     def contents(self) -> tuple[bytes, bytes]:
         """Flash and UICR as they are now."""
@@ -74,7 +74,8 @@ class ChipMemory:
             self._bus.read_block(nvm.uicr.start, nvm.uicr.size),
         )
 
-    def _write_uicr(self, uicr: bytes) -> None:
+    def write_uicr(self, uicr: bytes) -> None:
+        """Set the UICR as a whole, whatever it held."""
         nvm = self._nvm()
         for offset in range(0, nvm.uicr.size, 4):
             self._bus.write(nvm.uicr.start + offset, int.from_bytes(uicr[offset : offset + 4], "little"))
@@ -87,7 +88,7 @@ class ChipMemory:
     def _after_reset(self) -> None:
         self._config = None
         if self.model.nvm:
-            self._write_uicr(self._uicr)
+            self.write_uicr(self._uicr)
             self._say("uicr -")
             self.locked = self._bus.read(self.model.nvm.rbpconf) >> 8 & 0xFF != 0xFF
 
@@ -106,7 +107,7 @@ class ChipMemory:
     def _program_word(self, kind: OperationKind, address: int, value: int, pc: int) -> None:
         """Write a word of flash or UICR as one operation: bits only fall."""
         new = value & self._bus.read(address) if kind == "uicr" else value
-        if self.cut.begin(kind, address, pc):
+        if self.cut.begin(kind, address, pc, value):
             part = self.cut.torn_word(self._bus.read(address), value)
             self._set_config(WEN)
             self._bus.write(address, part)
@@ -145,7 +146,7 @@ class ChipMemory:
         if kind in ("page", "chip"):
             self._bus.write_block(nvm.flash.start + page, self.cut.torn_erase(flash))
         if kind in ("uicr-erase", "chip"):
-            self._write_uicr(self.cut.torn_erase(uicr))
+            self.write_uicr(self.cut.torn_erase(uicr))
 
     # -- what the debug port sees
 
@@ -297,7 +298,7 @@ class ChipMemory:
         self.cut = Cut(after_operations, mode, seed, armed=True)
         self._config = None
 
-    def count(self) -> None:
-        """Count flash operations from now, without cutting."""
-        self.cut = Cut(0, armed=True)
+    def count(self, log: list[Operation] | None = None) -> None:
+        """Count flash operations from now, without cutting; each goes into the `log` as well."""
+        self.cut = Cut(0, armed=True, log=log)
         self._config = None

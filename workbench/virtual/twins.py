@@ -16,19 +16,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workbench.errors import Blame, WorkbenchError
+from workbench.virtual import nvm
 from workbench.virtual.chips import MODELS
 from workbench.virtual.cut import CutMode
-from workbench.virtual.nvm import replace_file
+from workbench.virtual.nvm import NvmDamaged, replace_file
 from workbench.virtual.protocol import (
     CHIP_FILE,
     CUT_FILE,
     LOCK_FILE,
     LOG_FILE,
+    NVM_FILE,
     TTY_LINK,
     Client,
     SupervisorGone,
@@ -36,6 +39,9 @@ from workbench.virtual.protocol import (
     socket_path,
     sockets_dir,
 )
+
+if TYPE_CHECKING:  # the machinery is loaded when it is needed
+    from workbench.virtual.sweep import CutOutcome, Recording
 
 START_LIMIT_S: Final = 20.0
 
@@ -189,6 +195,49 @@ class TwinPower:
         except FileNotFoundError:
             return None
         return CutReport(raw["operations"], raw["mode"], raw["seed"], raw["kind"], raw["address"])
+
+    # -- every cut of one boot
+
+    def record_boot(self, until: bytes, limit_s: float = 60.0) -> Recording:
+        """Boot a copy of the twin, which is off, until it prints `until`: each flash operation of that boot.
+
+        Raises TwinFailed where it has power, or does not get that far.
+        """
+        from workbench.virtual.sweep import MachineGone, SweepFailed, record
+
+        if self.state() != "off":
+            raise TwinFailed(f"{self.folder.name} has power: switch it off, its memories are copied")
+        chip = json.loads((self.folder / CHIP_FILE).read_text("ascii"))
+        model = MODELS[chip["machine"]]
+        if model.nvm is None:
+            raise TwinFailed(f"a {model.machine} has no flash")
+        try:
+            saved = nvm.load(self.folder / NVM_FILE, model.nvm.flash.size, model.nvm.uicr.size)
+            memories = saved.flash, saved.uicr
+            log = self.folder / LOG_FILE
+            return record(model, bytes.fromhex(chip["chip_id"]), memories, until, limit_s, log)
+        except (SweepFailed, MachineGone, NvmDamaged, OSError) as error:
+            raise TwinFailed(f"{self.folder.name}: the boot could not be recorded: {error}") from error
+
+    def sweep_cuts(
+        self,
+        recording: Recording,
+        points: Sequence[int],
+        mode: CutMode = "clean",
+        seed: int = 0,
+        limit_s: float = 20.0,
+    ) -> Iterator[CutOutcome]:
+        """What the board does after a cut at each of these operations of a recorded boot, in any order.
+
+        The twin itself takes no part.  A board that prints nothing of what ended the recorded boot is given
+        `limit_s` seconds.  Raises TwinFailed.
+        """
+        from workbench.virtual.sweep import SweepFailed, sweep
+
+        try:
+            yield from sweep(recording, points, mode, seed, limit_s, self.folder / LOG_FILE)
+        except (SweepFailed, OSError) as error:
+            raise TwinFailed(f"{self.folder.name}: {error}") from error
 
     def _powered(self, op: str, **arguments: Any) -> Any:
         try:
