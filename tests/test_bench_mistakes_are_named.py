@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workbench.boards.bench import Bench, BenchFileInvalid, BenchMissing, SlotUnknown, find_bench, load_bench
 from workbench.boards.target import TargetFileInvalid
-from workbench.boards.toml_file import Problem
+from workbench.toml_file import Problem
 
 GOOD = """
 [bench]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.boards.target import TargetFileInvalid, load_target, parse_target
-from workbench.boards.toml_file import MAX_BYTES, Problem
+from workbench.toml_file import MAX_BYTES, Problem
 
 PATH = Path(__file__).parent.parent / "targets" / "microbit-v1.toml"
 GOOD = PATH.read_text()

@@ -2,6 +2,7 @@
 
 WORKBENCH_BENCH       the bench file (default: bench.toml in the current folder or the nearest one above)
 WORKBENCH_TARGETS     further folders with target files, separated as PATH is
+WORKBENCH_PROFILES    further folders with security profiles, separated as PATH is
 WORKBENCH_DATABASE    SQLAlchemy URL of the records (default: SQLite beside the bench file)
 WORKBENCH_RUNTIME     folder for sockets and leases of this user (default: XDG_RUNTIME_DIR/workbench or
                       /tmp/workbench-UID)
@@ -40,4 +41,13 @@ def runtime_dir() -> Path:
 
 def target_folders() -> list[Path]:
     """Folders of WORKBENCH_TARGETS, in order."""
-    return [Path(p) for p in os.environ.get("WORKBENCH_TARGETS", "").split(os.pathsep) if p]
+    return _folders("WORKBENCH_TARGETS")
+
+
+def profile_folders() -> list[Path]:
+    """Folders of WORKBENCH_PROFILES, in order."""
+    return _folders("WORKBENCH_PROFILES")
+
+
+def _folders(variable: str) -> list[Path]:
+    return [Path(p) for p in os.environ.get(variable, "").split(os.pathsep) if p]

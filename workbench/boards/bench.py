@@ -17,8 +17,8 @@ from workbench import settings
 from workbench.boards import bench_file as bf
 from workbench.boards.power import CommandSwitch, CuttingSwitch, ManualSwitch, PowerSwitch
 from workbench.boards.target import Target, TargetUnknown, load_target
-from workbench.boards.toml_file import FileInvalid, Problem, read, shown_text, suggestion
 from workbench.errors import Blame, InputError, WorkbenchError
+from workbench.toml_file import FileInvalid, Problem, read, shown_text, suggestion
 
 BENCH_FILE: Final = "bench.toml"
 

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from workbench.boards.power import DEFAULT_TIMEOUT_S
-from workbench.boards.toml_file import Problem, Table, suggestion
+from workbench.toml_file import Problem, Table, suggestion
 
 SLOT_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
 SERIAL_SCHEMES: Final = ("rfc2217", "socket", "loop")

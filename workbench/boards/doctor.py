@@ -13,8 +13,8 @@ from workbench.boards import doctor_access, doctor_bench, doctor_system
 from workbench.boards.bench import Bench, BenchMissing, find_bench, load_bench
 from workbench.boards.detect import ProbeSeen
 from workbench.boards.finding import Finding, Status, worst
-from workbench.boards.toml_file import shown_text
 from workbench.errors import WorkbenchError
+from workbench.toml_file import shown_text
 
 __all__ = ["Finding", "ListProbes", "Status", "examine", "worst"]
 

@@ -15,7 +15,7 @@ from typing import Final
 from workbench import settings
 from workbench.boards.finding import Finding
 from workbench.boards.target import TargetFileInvalid, list_targets, target_folders
-from workbench.boards.toml_file import shown_text
+from workbench.toml_file import shown_text
 
 PYTHON: Final = (3, 11)
 PROGRAM_TIMEOUT_S: Final = 10.0

@@ -17,8 +17,8 @@ from typing import Final
 
 from workbench.boards import lease_files as files
 from workbench.boards.lease_record import MAX_TEXT, Reason, Record, State, decide, state_of
-from workbench.boards.toml_file import shown_text
 from workbench.errors import Blame, InputError, WorkbenchError
+from workbench.toml_file import shown_text
 
 DEFAULT_TTL_S: Final = 3600.0
 DEFAULT_GRACE_S: Final = 15.0

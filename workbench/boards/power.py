@@ -12,12 +12,12 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
-from workbench.boards.toml_file import shown_text
 from workbench.errors import Blame, WorkbenchError
+from workbench.toml_file import shown_text
 
 PowerState = Literal["on", "off", "unknown"]
 CutMode = Literal["clean", "torn"]
@@ -101,6 +101,60 @@ class CuttingSwitch(PowerSwitch, Protocol):
 
     def operations(self) -> int:
         """Operations since counting started or a cut was armed."""
+
+
+class FlashOperation(Protocol):
+    """What the flash controller did: `word`, `uicr`, `page`, `chip` or `uicr-erase`, and where."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def address(self) -> int: ...
+
+
+class BootRecording(Protocol):
+    """Every flash operation of one boot, in order, and what the board printed."""
+
+    @property
+    def operations(self) -> Sequence[FlashOperation]: ...
+    @property
+    def console(self) -> bytes: ...
+
+
+class CutOutcome(FlashOperation, Protocol):
+    """What a board did after its power had gone at operation `point` of a recorded boot and come back."""
+
+    @property
+    def point(self) -> int: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def console(self) -> bytes: ...
+    @property
+    def end(self) -> Literal["said", "silent", "crashed"]: ...
+    @property
+    def known(self) -> bool: ...
+
+
+@runtime_checkable
+class SweepingSwitch(CuttingSwitch, Protocol):
+    """A switch that can go back in time: it tries cuts at the operations of one boot, the board being off."""
+
+    def record_boot(self, until: bytes, limit_s: float = 60.0) -> BootRecording:
+        """Boot a copy of the board until it prints `until` (a regular expression)."""
+
+    def sweep_cuts(
+        self,
+        recording: Any,
+        points: Sequence[int],
+        mode: CutMode = "clean",
+        seed: int = 0,
+        limit_s: float = 20.0,
+    ) -> Iterator[CutOutcome]:
+        """What the board does after a cut at each of these operations (the first is 1), in any order.
+
+        The board itself keeps its memories.  `limit_s` is for a board that no longer says anything.
+        """
 
 
 @dataclass(frozen=True, slots=True)

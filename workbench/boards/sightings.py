@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from workbench.boards.bench import Slot
-from workbench.boards.toml_file import shown_text
 from workbench.errors import Blame, WorkbenchError
+from workbench.toml_file import shown_text
 
 _FILE: Final = "chip.json"
 _MAX_BYTES: Final = 4096

@@ -15,8 +15,8 @@ import workbench
 from workbench import settings
 from workbench.boards import target_file as tf
 from workbench.boards.target_checks import inconsistencies
-from workbench.boards.toml_file import FileInvalid, Problem, parse, read_bytes, shown_text, suggestion
 from workbench.errors import InputError, WorkbenchError
+from workbench.toml_file import FileInvalid, Problem, parse, read_bytes, shown_text, suggestion
 
 _PACKAGE: Final = Path(workbench.__file__).resolve().parent
 
@@ -49,10 +49,18 @@ class Target:
     debug: tf.DebugWires
     memory: tuple[tf.Memory, ...]
     image_slots: tuple[tf.ImageSlot, ...]
+    update: tf.Update | None
     identity: tf.Area | None
     lock: tf.Lock | None
     console: tf.Console
     twin: tf.TwinRecipe | None
+
+    @property
+    def provisioning_page(self) -> int | None:
+        """Where what the factory writes begins, None where the target says nothing of it."""
+        if self.update is not None and self.update.page is not None:
+            return self.update.page
+        return self.identity.start if self.identity is not None else None
 
     @property
     def pack_path(self) -> Path | None:
@@ -152,6 +160,7 @@ def _target(file: tf.TargetFile, path: Path) -> Target:
         debug=file.debug,
         memory=file.memory,
         image_slots=file.image_slots,
+        update=file.update,
         identity=file.identity,
         lock=file.lock,
         console=file.console,
@@ -179,6 +188,7 @@ def describe_target(target: Target) -> str:
         f"  console       {target.console.baud} baud",
         *(f"  {m.kind:<13} {m.name}: {_range(m)}{_sectors(m)}" for m in target.memory),
         *(f"  image slot    {s.name}: {_range(s)} in {s.memory}" for s in target.image_slots),
+        *_update_words(target),
     ]
     if target.identity is not None:
         lines.append(f"  identity      {_range(target.identity)}, which no image may overwrite")
@@ -187,6 +197,17 @@ def describe_target(target: Target) -> str:
     lines.append(f"  virtual twin  {target.twin.machine if target.twin else 'none'}")
     lines.append(f"  file          {target.path}")
     return "\n".join(lines)
+
+
+def _update_words(target: Target) -> list[str]:
+    update = target.update
+    if update is None:
+        return []
+    return [
+        f"  update        over {', '.join(update.transports)}; security counter: {update.counter}; "
+        f"images up to {update.max_image} bytes",
+        f"  bootloader    {', '.join(update.algorithms)}",
+    ]
 
 
 def _range(area: tf.Area) -> str:

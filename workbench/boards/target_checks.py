@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workbench.boards.target_file import ADDRESS_END, Area, ImageSlot, Memory, TargetFile
-from workbench.boards.toml_file import Problem, shown, suggestion
+from workbench.toml_file import Problem, shown, suggestion
 
 
 def inconsistencies(file: TargetFile, path: Path) -> list[Problem]:
@@ -18,6 +18,7 @@ def inconsistencies(file: TargetFile, path: Path) -> list[Problem]:
         *_named_files(file, path),
         *_memories(file.memory),
         *_image_slots(file),
+        *_update(file),
         *_identity(file),
         *_lock(file),
     ]
@@ -106,7 +107,7 @@ def _image_slots(file: TargetFile) -> Iterator[Problem]:
                 yield Problem(
                     f"{key}.name", repr(slot.name), f"must differ from that of image_slots[{other_index}]"
                 )
-            if slot.overlaps(other):
+            if slot.layout == other.layout and slot.overlaps(other):
                 yield Problem(f"{key}.start", shown(slot.start), f"overlaps image slot {_words(other)}")
 
 
@@ -129,6 +130,25 @@ def _on_sectors(key: str, area: Area, memory: Memory) -> Iterator[Problem]:
             if offset % memory.sector:
                 right = f"must fall on the borders of {memory.name}'s sectors of {shown(memory.sector)} bytes"
                 yield Problem(f"{key}.{name}", shown(value), right)
+
+
+def _update(file: TargetFile) -> Iterator[Problem]:
+    update = file.update
+    if update is None:
+        return
+    slots = {slot.name: slot for slot in file.image_slots}
+    for key, name in (("boot", update.boot), ("primary", update.primary), ("secondary", update.secondary)):
+        if name not in slots:
+            right = f"must be the name of an image slot: {', '.join(slots) or 'there is none'}"
+            yield Problem(f"update.{key}", repr(name), f"{right}{suggestion(name, slots)}")
+        elif key != "boot" and update.max_image > slots[name].size:
+            right = f"must be at most {shown(slots[name].size)}, the size of image slot {name!r}"
+            yield Problem("update.max_image", shown(update.max_image), right)
+    if len({update.boot, update.primary, update.secondary}) != 3:
+        yield Problem("update.secondary", repr(update.secondary), "boot, primary and secondary must differ")
+    if update.page is None and file.identity is None:
+        right = "must be an address, for there is no [identity] area to take it from"
+        yield Problem("update.page", "(absent)", right)
 
 
 def _identity(file: TargetFile) -> Iterator[Problem]:

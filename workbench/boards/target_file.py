@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
-from workbench.boards.toml_file import Table, suggestion
+from workbench.toml_file import Table, suggestion
 
 ADDRESS_END: Final = 1 << 32
 
@@ -22,6 +22,12 @@ Core = Literal[
 ]  # fmt: skip
 Capability = Literal["debug", "flash", "console", "power", "power-cut", "chip-id", "lock", "identity", "tpm"]
 Machine = Literal["microbit", "mps2-an385"]
+Transport = Literal["smp-serial", "smp-raw-serial", "smp-udp"]
+CounterStorage = Literal["none", "write-once", "emulated", "tpm"]
+Algorithm = Literal[
+    "ecdsa-p256", "rsa-2048", "rsa-3072", "ed25519", "hmac-sha256", "x509",
+    "aes-kw", "ecies-p256", "ecies-x25519", "rsa-oaep-2048", "aes-256", "lzma2", "lzma2-thumb",
+]  # fmt: skip
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 
@@ -143,10 +149,37 @@ class Memory(Area):
 
 
 class ImageSlot(Area):
-    """`[[image_slots]]`: a place for one firmware image."""
+    """`[[image_slots]]`: a place for one firmware image.
+
+    A chip is laid out in one way at a time: slots of the same `layout` do not overlap, those of another may.
+    """
 
     name: Name
     memory: Name
+    layout: Name = "plain"
+
+
+class Update(Table):
+    """`[update]`: how such a device takes new firmware over a wire.  `boot`, `primary` and `secondary`
+    are names of image slots.
+
+    `max_image` counts header, payload and TLVs.  `page` is where what the factory writes begins, by default
+    where the identity area does.  `state` is where bootloader and counter remember things, if that is memory
+    which erasing the chip does not clear; provisioning clears it.  `chip` is the layer of the firmware
+    samples, `algorithms` what their bootloader can do on it.
+    """
+
+    boot: Name
+    primary: Name
+    secondary: Name
+    max_image: Size
+    header: int = Field(default=0x100, ge=32, le=0xFFFF, description="a number of bytes from 32 to 65535")
+    page: WordAddress | None = None
+    state: Area | None = None
+    chip: Name
+    transports: tuple[Transport, ...] = Field(strict=False, min_length=1, description="a list of words")
+    counter: CounterStorage
+    algorithms: tuple[Algorithm, ...] = Field(strict=False, description="a list of words")
 
 
 class Lock(Table):
@@ -201,6 +234,7 @@ class TargetFile(Table):
     image_slots: tuple[ImageSlot, ...] = Field(
         default=(), strict=False, max_length=64, description="[[image_slots]] tables"
     )
+    update: Update | None = None
     identity: Area | None = None
     lock: Lock | None = None
     console: Console = Console()

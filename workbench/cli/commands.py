@@ -23,6 +23,7 @@ class Entry:
 
 
 _LOOK, _WORK, _KEEP = "Look and set up", "Work with a board", "Look back"
+_MAKE = "Make images"
 
 TABLE: Final[dict[str, Entry]] = {
     "demo": Entry(
@@ -32,6 +33,7 @@ TABLE: Final[dict[str, Entry]] = {
     "bench": Entry("bench", "Make, show and switch off benches.", _LOOK),
     "slot": Entry("slot", "List slots, switch their power, free them.", _LOOK),
     "target": Entry("target", "List and check the kinds of boards.", _LOOK),
+    "profile": Entry("profile", "List, explain and check security profiles.", _MAKE),
     "flash": Entry("flash", "Write firmware to a board and read it back.", _WORK),
     "verify": Entry("verify", "Compare a board's memory with firmware files.", _WORK),
     "read": Entry("read", "Read a board's memory into a file or onto the screen.", _WORK),
@@ -39,6 +41,9 @@ TABLE: Final[dict[str, Entry]] = {
     "recover": Entry("recover", "Give a locked chip back by erasing everything on it.", _WORK),
     "reset": Entry("reset", "Reset a board through its debug probe, and let it run.", _WORK),
     "console": Entry("console", "Talk to a board over its serial line.", _WORK),
+    "image": Entry("image", "Build, sign, encrypt, inspect and verify firmware images.", _MAKE),
+    "provision": Entry("provision", "Give a unit its bootloader, application, keys and identity.", _WORK),
+    "update": Entry("update", "Bring a new image into a device over its serial line.", _WORK),
     "records": Entry("records", "List and show what earlier runs did.", _KEEP),
 }
 

@@ -28,6 +28,16 @@ def target_names(incomplete: str) -> list[str]:
         return []
 
 
+def profile_names(incomplete: str) -> list[str]:
+    """Security profiles that come with the workbench, of the bench and of WORKBENCH_PROFILES."""
+    try:
+        from workbench.images.profile import profile_paths
+
+        return [name for name in profile_paths(Path.cwd()) if name.startswith(incomplete)]
+    except Exception:
+        return []
+
+
 def _slots(path: Path) -> list[str]:
     """Names alone: no twin is looked at."""
     import tomllib

@@ -47,6 +47,30 @@ def show_flash(
             _show(report, slot, [*_MEET, *_flash_steps(slot, image, erase, verify=verify, reset=reset)])
 
 
+def show_provision(choice: Choice, profile: str) -> None:
+    """What provisioning with that profile would do; a profile that does not fit is refused as it would be."""
+    from workbench.images.profile import load_profile, refuse_unbuildable
+    from workbench.updates.fit import carrier_of, refuse_misfits
+
+    with reporting("provision", choice.output) as report:
+        bench = bench_of(choice.bench)
+        for slot in slots_of(bench, choice):
+            found = load_profile(profile, bench_folder=bench.folder)
+            remarks = refuse_misfits(found, carrier_of(slot.target))
+            refuse_unbuildable(found)
+            _show(report, slot, [*(Step(f"remark: {remark}") for remark in remarks), *_MEET, *_PROVISION])
+
+
+_PROVISION = [
+    Step("make this unit's image, its provisioning page and its device key"),
+    Step("refuse a locked chip, and to destroy an identity without permission"),
+    Step("erase the whole chip: what it holds is lost, its security counter too", irreversible=True),
+    Step("write bootloader, application and provisioning page, and read them back"),
+    Step("start the unit, hear its bootloader, ask who it is"),
+    Step("file the unit's public key"),
+]
+
+
 def show_erase(choice: Choice, span: tuple[int, int] | None) -> None:
     """What erasing that range, or all flash, would do."""
     where = "all flash" if span is None else f"{words.size(span[1])} from {words.address(span[0])}"

@@ -36,7 +36,7 @@ def list_(bench: opt.Bench = None, json: opt.Json = False, plain: opt.Plain = Fa
 
     with reporting("target list", opt.Output(json=json, plain=plain)) as report:
         rows = []
-        for found in list_targets(bench_folder=_folder(bench)):
+        for found in list_targets(bench_folder=bench_folder(bench)):
             if isinstance(found, Target):
                 report.observe("target", _value(found))
                 twin = "yes" if found.twin else "no"
@@ -63,7 +63,7 @@ def show(name: Name, bench: opt.Bench = None, json: opt.Json = False, plain: opt
     from workbench.boards.target import describe_target, load_target
 
     with reporting("target show", opt.Output(json=json, plain=plain)) as report:
-        target = load_target(name, bench_folder=_folder(bench))
+        target = load_target(name, bench_folder=bench_folder(bench))
         report.observe("target", _value(target))
         if not json:
             stdout.say(describe_target(target))
@@ -95,7 +95,7 @@ def check(
         wrong: WorkbenchError | None = None
         for text in files:
             try:
-                target = load_target(text, bench_folder=_folder(bench))
+                target = load_target(text, bench_folder=bench_folder(bench))
             except WorkbenchError as error:
                 wrong = _wrong(report, error, wrong)
                 continue
@@ -127,7 +127,7 @@ def _value(target: Target) -> dict[str, Any]:
     }
 
 
-def _folder(bench: Path | None) -> Path:
+def bench_folder(bench: Path | None) -> Path:
     """Folder of the bench, whose targets/ counts too; the current one where there is no bench."""
     from workbench.boards.bench import BenchMissing, find_bench
 

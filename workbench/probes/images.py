@@ -102,21 +102,45 @@ def load_images(files: Iterable[ImageFile | Path], target: Target, *, permit_ide
     counts as part of it, because it would be erased.  Raises ImageUnreadable, ImageOutsideMemory,
     ImageOverlap, ImageOverIdentity.
     """
-    segments: list[Segment] = []
-    sources: list[Source] = []
+    return image_of(files, (), target, permit_identity=permit_identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes that come from no file: `name` stands for them in messages and records."""
+
+    name: str
+    address: int
+    data: bytes
+
+
+def image_of(
+    files: Iterable[ImageFile | Path], parts: Iterable[Part], target: Target, *, permit_identity: bool = False
+) -> Image:
+    """As `load_images`, together with bytes that lie in memory: secrets need no file."""
+    segments = [_segment(part) for part in parts if part.data]
     for file in files:
-        loaded = _load(file if isinstance(file, ImageFile) else ImageFile(file), target)
-        segments += loaded
-        sources.append(loaded[0].source)
+        segments += _load(file if isinstance(file, ImageFile) else ImageFile(file), target)
+    return _joined(segments, target, permit_identity)
+
+
+def _segment(part: Part) -> Segment:
+    source = Source(Path(part.name), "bin", len(part.data), hashlib.sha256(part.data).hexdigest())
+    return Segment(part.address, part.data, source)
+
+
+def _joined(segments: list[Segment], target: Target, permit_identity: bool) -> Image:
+    """Segments as one image that the target can hold."""
     if not segments:
         raise ImageUnreadable("no image was given", cause="the list of image files is empty")
+    sources = tuple(dict.fromkeys(segment.source for segment in segments))
     segments.sort(key=lambda segment: (segment.address, segment.end))
     _refuse_overlaps(segments)
     for segment in segments:
         _refuse_outside(segment, target)
     if not permit_identity:
         _refuse_identity(segments, target)
-    return Image(tuple(segments), tuple(sources))
+    return Image(tuple(segments), sources)
 
 
 def default_base(target: Target) -> int:

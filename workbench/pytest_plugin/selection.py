@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, Protocol, cast, get_args
 from workbench.boards.bench import Bench, Slot
 from workbench.boards.target import load_target
 from workbench.boards.target_file import Capability
-from workbench.boards.toml_file import shown, suggestion
 from workbench.errors import InputError
+from workbench.toml_file import shown, suggestion
 
 Erase = Literal["sector", "chip"]
 

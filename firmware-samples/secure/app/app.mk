@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the application adds to ../Makefile, which includes this.
+#
+# make app APP_VARIANT=bad-selftest     an application that fails its self-test, so that it cannot be confirmed
+# make app APP_VARIANT=silent           one that starts and never answers
+# make app APP_VARIANT=big              one with APP_FILL bytes of fill
+
+# Makes the whole about 60 KiB.
+APP_FILL := 33280
+
+APP_EXTRA :=
+APP_VARIANT_FLAGS_bad-selftest := -DAPP_BAD_SELFTEST=1
+APP_VARIANT_FLAGS_silent := -DAPP_SILENT=1
+APP_VARIANT_FLAGS_big := -DAPP_BIG=1
+
+ifneq ($(filter-out bad-selftest silent big,$(APP_VARIANT)),)
+  $(error no APP_VARIANT $(APP_VARIANT); there are bad-selftest, silent and big)
+endif
+
+APP_CFLAGS += -DAPP_CHIP='"$(CHIP)"' -DAPP_CORE='"$(CORE)"' $(APP_VARIANT_FLAGS_$(APP_VARIANT))
+
+ifeq ($(APP_VARIANT),big)
+$(OUT)/app.o/fill.o: ../common/fill.S $(OUT)/app.o/flags
+	@echo "  FILL  $@"
+	$(QUIET)$(CROSS)gcc -mcpu=$(CORE) -mthumb -DFILL_BYTES=$(APP_FILL) -c -o $@ $<
+
+APP_EXTRA := $(OUT)/app.o/fill.o
+endif

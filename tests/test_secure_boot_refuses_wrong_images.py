@@ -1,0 +1,507 @@
+"""The bootloader refuses each wrong image for the right reason, and goes on with the one that runs."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
+
+from tests.secure_lab import (
+    COUNTER,
+    FLOOR_S,
+    NOW_S,
+    REQUEST_TEST,
+    SLOT0,
+    SLOT1,
+    STATE,
+    Board,
+    BootState,
+    Maker,
+    bench,
+    board_on,
+    maker,
+    newest_state,
+    plain,
+)
+from tests.twin_lab import twin_in
+from workbench.images.build import Seal, seal_image
+from workbench.images.certificates import Issuer, der, issue, name, new_key
+from workbench.images.encryption import Encryption
+from workbench.images.format import PROTECTED_MAGIC, Flag, Image, assemble, encode_area, parse
+from workbench.images.provisioning import build_page, parse_page
+from workbench.images.tlvs import Dependency, Tlv, TlvType, Version
+
+REASONS = {
+    "magic": 16, "size": 17, "tlv": 18, "hash": 19, "signature": 20, "signer-chain": 21, "signer-time": 22,
+    "signer-purpose": 23, "counter": 24, "version": 25, "vid": 26, "cid": 27, "decrypt": 28, "mac": 29,
+    "not-bootable": 30, "dependency": 31, "unsupported": 32, "not-provisioned": 33,
+}  # fmt: skip
+RUNNING = {"counter": 5, "seed": 1}
+
+
+@dataclass
+class Lab:
+    """A board of one profile, and who makes its images."""
+
+    board: Board
+    made: Maker
+    other: Maker
+    base: dict[int, bytes]
+    running: bytes
+
+    def image(self, version: str = "1.1.0", *, by: Maker | None = None, **more: Any) -> bytes:
+        """A good image, unless `more` or another maker spoils it."""
+        made = by or self.made
+        unit = {"chip_id": self.board.chip_id} if made.profile.per_unit else {}
+        return made.image(version, **{"counter": 5, "seed": 2, **unit, **more})
+
+    def seal(self, by: Maker | None = None) -> Seal:
+        """Who signs."""
+        keys = (by or self.made).keys
+        return Seal(signing_key=keys.signer_key)
+
+    def forged(self, change: Callable[[Image], Image]) -> bytes:
+        """A plain image that was changed and then signed by the rightful signer."""
+        changed = change(parse(self.image(encrypt=False)))
+        size = len(encode_area(changed.protected, PROTECTED_MAGIC))
+        changed = replace(changed, header=replace(changed.header, protected_size=size))
+        return seal_image(changed, self.seal()).encode()
+
+    def try_install(self, image: bytes, **changes: bytes) -> tuple[list[str], int]:
+        """What the bootloader says to a request to install it, and the result that it leaves."""
+        request = BootState(phase=REQUEST_TEST).encode()
+        contents = {**self.base, SLOT0: self.running, SLOT1: image[: 101 * 1024], STATE: request}
+        self.board.fill(contents | {int(at, 0): data for at, data in changes.items()})
+        said = self.board.boot()
+        return said, newest_state(self.board.flash()).last_result
+
+    def assert_refused(self, image: bytes, reason: str) -> None:
+        """It is refused for that reason, and the old image starts."""
+        said, result = self.try_install(image)
+        assert said[1:] == [f"slot 1 refused: {reason}", "starting 1.0.0"]
+        assert result == REASONS[reason]
+
+
+@pytest.fixture(scope="module")
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
+    """Boards by profile, each made when it is first asked for."""
+    folder, known = tmp_path_factory.mktemp("secure"), dict[str, Lab]()
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv(
+            "WORKBENCH_RUNTIME", stack.enter_context(tempfile.TemporaryDirectory(prefix="wb-", dir="/tmp"))
+        )
+
+        def lab(profile: str) -> Lab:
+            if profile not in known:
+                made = maker(profile, folder / profile)
+                board = stack.enter_context(board_on(stack.enter_context(twin_in(folder, profile))))
+                unit = board.chip_id if made.profile.per_unit else None
+                running = plain(made.image("1.0.0", chip_id=unit, **RUNNING), made, unit)
+                known[profile] = Lab(
+                    board,
+                    made,
+                    maker(profile, folder / "other" / profile),
+                    bench(profile, board, made),
+                    running,
+                )
+            return known[profile]
+
+        yield lab
+
+
+@pytest.fixture
+def lab(labs: Callable[[str], Lab], request: pytest.FixtureRequest) -> Lab:
+    """The board of the profile that the test is about."""
+    return labs(request.param)
+
+
+def about(*profiles: str) -> pytest.MarkDecorator:
+    """The test is about these profiles."""
+    return pytest.mark.parametrize("lab", profiles, indirect=True)
+
+
+all_profiles = about("tier-1", "tier-1-plus", "tier-2-ecdsa", "tier-2-rsa")
+one_of_each_kind = about("tier-1", "tier-2-rsa")
+signed = about("tier-2-ecdsa", "tier-2-rsa")
+
+
+def patched(image: bytes, at: int, data: bytes) -> bytes:
+    return image[:at] + data + image[at + len(data) :]
+
+
+@all_profiles
+def test_a_good_image_is_installed(lab: Lab) -> None:
+    assert lab.try_install(lab.image())[0][1:] == ["installing", "starting 1.1.0"]
+
+
+@all_profiles
+def test_an_encrypted_one_too(lab: Lab) -> None:
+    assert lab.try_install(lab.image(encrypt=True))[0][1:] == ["installing", "starting 1.1.0"]
+
+
+@one_of_each_kind
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        ("magic", {"magic"}),
+        ("header size", {"size"}),
+        ("image size", {"size", "tlv"}),
+        ("protected size", {"tlv", "size"}),
+        ("version", {"hash"}),
+        ("header padding", {"hash"}),
+        ("payload", {"hash"}),
+        ("last byte of payload", {"hash"}),
+        ("protected TLV", {"hash", "tlv"}),
+        ("hash", {"hash"}),
+    ],
+)  # fmt: skip
+def test_a_flipped_bit_is_found(lab: Lab, where: str, reason: set[str]) -> None:
+    image = lab.image()
+    found = parse(image)
+    start, end = found.header.header_size, found.header.header_size + len(found.payload)
+    digest = found.need(TlvType.SHA256)
+    at = {
+        "magic": 0, "header size": 9, "protected size": 10, "image size": 13, "version": 20,
+        "header padding": 200, "payload": start + 700, "last byte of payload": end - 1,
+        "protected TLV": end + 4 + 4, "hash": image.index(digest),
+    }[where]  # fmt: skip
+    said, _ = lab.try_install(patched(image, at, bytes([image[at] ^ 0x10])))
+    assert said[1] in {f"slot 1 refused: {each}" for each in reason}
+    assert said[2] == "starting 1.0.0"
+
+
+@one_of_each_kind
+def test_every_byte_behind_the_payload_counts(lab: Lab) -> None:
+    """Sampled: TLV types, lengths, values, wherever nothing but the TLVs' own check can see it."""
+    image = lab.image(encrypt=True)
+    found = parse(image)
+    start = found.header.header_size + found.header.image_size + found.header.protected_size
+    for at in range(start, len(image), 37):
+        said, result = lab.try_install(patched(image, at, bytes([image[at] ^ 0x04])))
+        assert said[1].startswith("slot 1 refused: "), f"byte {at - start} of {len(image) - start}"
+        assert result >= REASONS["magic"]
+
+
+@one_of_each_kind
+def test_a_truncated_image(lab: Lab) -> None:
+    image = lab.image()
+    for size in (16, 300, len(image) // 2, len(image) - 1):
+        said, _ = lab.try_install(image[:size])
+        assert said[1].startswith("slot 1 refused: ")
+
+
+@one_of_each_kind
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"),
+    [
+        (8, b"\x20\x00", "size"),
+        (12, b"\xff\xff\xff\xff", "size"),
+        (12, b"\x00\xff\xff\xff", "size"),
+        (12, b"\x00\x00\x00\x00", "size"),
+        (12, struct.pack("<I", 100 * 1024 - 0x100), "size"),
+        (10, b"\xff\xff", "tlv"),
+        (16, struct.pack("<I", Flag.NON_BOOTABLE), "not-bootable"),
+        (16, struct.pack("<I", Flag.ENCRYPTED_AES256), "unsupported"),
+        (16, struct.pack("<I", Flag.COMPRESSED_LZMA2), "unsupported"),
+        (16, struct.pack("<I", Flag.RAM_LOAD), "unsupported"),
+        (16, struct.pack("<I", 0x80000000), "unsupported"),
+    ],
+)
+def test_a_header_that_lies(lab: Lab, offset: int, value: bytes, reason: str) -> None:
+    lab.assert_refused(patched(lab.image(), offset, value), reason)
+
+
+@one_of_each_kind
+def test_tlv_areas_that_lie(lab: Lab) -> None:
+    image = lab.image()
+    found = parse(image)
+    start = found.header.header_size + found.header.image_size
+    for area in (start, start + found.header.protected_size):
+        for lie in (b"\x00\x00", b"\x03\x00", b"\xff\xff"):
+            said, _ = lab.try_install(patched(image, area + 2, lie))
+            assert said[1] in ("slot 1 refused: tlv", "slot 1 refused: size")
+        lab.assert_refused(patched(image, area, b"\x00\x00"), "tlv")
+        lab.assert_refused(patched(image, area + 6, b"\xff\xff"), "tlv")  # length of the first TLV
+
+
+@one_of_each_kind
+def test_tlvs_in_the_wrong_area_or_twice(lab: Lab) -> None:
+    found = parse(lab.image())
+    counter = Tlv(TlvType.SEC_CNT, struct.pack("<I", 5))
+    digest = Tlv(TlvType.SHA256, found.need(TlvType.SHA256))
+    without = tuple(tlv for tlv in found.protected if tlv.type != TlvType.SEC_CNT)
+
+    def made(protected: tuple[Tlv, ...], tlvs: tuple[Tlv, ...]) -> bytes:
+        return assemble(found.header, found.payload, protected, tlvs)
+
+    lab.assert_refused(made(found.protected, (*found.tlvs, counter)), "tlv")
+    lab.assert_refused(made(without, (*found.tlvs, counter)), "tlv")
+    lab.assert_refused(made((*found.protected, digest), found.tlvs), "tlv")
+    lab.assert_refused(made((*found.protected, counter), found.tlvs), "tlv")
+    lab.assert_refused(made(found.protected, (*found.tlvs, digest)), "tlv")
+    lab.assert_refused(made(found.protected, (*found.tlvs, Tlv(0x99, b"x"))), "tlv")
+    lab.assert_refused(made(found.protected, tuple(t for t in found.tlvs if t != digest)), "tlv")
+
+
+@all_profiles
+def test_another_products_image(lab: Lab) -> None:
+    lab.assert_refused(lab.image(device="another-board"), "cid")
+    if lab.made.profile.signer:
+        wrong = Tlv(TlvType.UUID_VID, bytes(16))
+        forged = lab.forged(
+            lambda i: replace(
+                i, protected=tuple(wrong if t.type == TlvType.UUID_VID else t for t in i.protected)
+            )
+        )
+        lab.assert_refused(forged, "vid")
+
+
+@all_profiles
+def test_no_way_back(lab: Lab) -> None:
+    lab.assert_refused(lab.image(counter=4), "counter")
+    lab.assert_refused(lab.image("0.9.9"), "version")
+    lab.assert_refused(lab.image(counter=0x10000), "counter")
+    assert lab.try_install(lab.image("0.9.9", counter=6))[0][1:] == ["installing", "starting 0.9.9"]
+    assert lab.try_install(lab.image("1.0.0"))[0][1:] == ["installing", "starting 1.0.0"]
+
+
+@one_of_each_kind
+def test_a_counter_that_has_no_room_left_takes_no_higher_one(lab: Lab) -> None:
+    words = b"".join(struct.pack("<I", c | (~c & 0xFFFF) << 16) for c in (1, 5) * 16)
+    lab.board.fill({**lab.base, SLOT0: lab.running, SLOT1: lab.image(counter=6)})
+    lab.board.write({STATE: BootState(phase=REQUEST_TEST).encode(), COUNTER: words})
+    assert lab.board.boot()[1:] == ["slot 1 refused: counter", "starting 1.0.0"]
+
+
+@all_profiles
+def test_a_wrong_wrapping_key(lab: Lab) -> None:
+    found = parse(lab.image(by=lab.other, encrypt=True))
+    lab.assert_refused(found.encode(), "decrypt")
+
+
+@all_profiles
+def test_a_plain_image_where_only_encrypted_ones_come_in(lab: Lab) -> None:
+    if not lab.made.profile.encryption.required:
+        assert lab.try_install(lab.image(encrypt=False))[0][1:] == ["installing", "starting 1.1.0"]
+        return
+    found = parse(plain(lab.image(), lab.made, lab.board.chip_id))
+    header = replace(found.header, flags=0)
+    tlvs = tuple(t for t in found.tlvs if t.type != TlvType.ENC_KW)
+    lab.assert_refused(assemble(header, found.payload, found.protected, tlvs), "tlv")
+    lab.assert_refused(assemble(found.header, found.payload, found.protected, tlvs), "tlv")
+
+
+@about("tier-1-plus")
+def test_another_units_image(lab: Lab) -> None:
+    lab.assert_refused(lab.image(chip_id=bytes(8)), "decrypt")
+
+
+@about("tier-1-plus")
+def test_the_mac_counts(lab: Lab) -> None:
+    found = parse(lab.image())
+    wrong = tuple(Tlv(TlvType.HMAC, bytes(32)) if t.type == TlvType.HMAC else t for t in found.tlvs)
+    lab.assert_refused(assemble(found.header, found.payload, found.protected, wrong), "mac")
+    none = tuple(t for t in found.tlvs if t.type != TlvType.HMAC)
+    lab.assert_refused(assemble(found.header, found.payload, found.protected, none), "tlv")
+
+
+@about("tier-1")
+def test_tier_1_takes_what_anybody_with_the_shared_key_made(lab: Lab) -> None:
+    """The weakness that the profile tells of, so that nobody is surprised."""
+    found = parse(plain(lab.image(), lab.made))
+    evil = replace(found, payload=found.payload[:-4] + b"evil", tlvs=())
+    forged = seal_image(evil, Seal(encryption=Encryption(lab.made.keys.kek, 128))).encode()
+    assert lab.try_install(forged)[0][1:] == ["installing", "starting 1.1.0"]
+
+
+# --- signatures and signers ---
+
+
+@signed
+def test_a_stripped_or_wrong_signature(lab: Lab) -> None:
+    found = parse(lab.image())
+    kinds = (TlvType.ECDSA_SIG, TlvType.RSA2048_PSS)
+    signature = next(t for t in found.tlvs if t.type in kinds)
+    others = tuple(t for t in found.tlvs if t != signature)
+
+    def signed(*more: Tlv) -> bytes:
+        return assemble(found.header, found.payload, found.protected, (*others, *more))
+
+    lab.assert_refused(signed(), "tlv")
+    of_another = parse(lab.image(seed=7)).need(signature.type)
+    lab.assert_refused(signed(Tlv(signature.type, of_another)), "signature")
+    lab.assert_refused(signed(Tlv(signature.type, signature.value[:-1])), "signature")
+    lab.assert_refused(signed(Tlv(signature.type, b"")), "signature")
+    lab.assert_refused(signed(Tlv(signature.type, bytes(256))), "signature")
+    for kind in {*kinds, TlvType.ED25519, TlvType.RSA3072_PSS} - {signature.type}:
+        lab.assert_refused(signed(Tlv(kind, signature.value)), "unsupported")
+        lab.assert_refused(signed(signature, Tlv(kind, signature.value)), "unsupported")
+
+
+@signed
+def test_a_key_hash_of_another_key(lab: Lab) -> None:
+    image = lab.image()
+    lab.assert_refused(image.replace(parse(image).need(TlvType.KEYHASH), bytes(32)), "signature")
+
+
+@signed
+def test_a_signer_of_another_root(lab: Lab) -> None:
+    lab.assert_refused(lab.image(by=lab.other, encrypt=False), "signer-chain")
+    chain = b"".join(lab.made.keys.signer_chain)
+    foreign = parse(lab.image(by=lab.other, encrypt=False))
+    named = tuple(Tlv(t.type, chain) if t.type == TlvType.SIGNER_CHAIN else t for t in foreign.protected)
+    forged = replace(foreign, protected=named)
+    size = len(encode_area(named, PROTECTED_MAGIC))
+    forged = replace(forged, header=replace(foreign.header, protected_size=size))
+    image = seal_image(forged, lab.seal(lab.other)).encode()
+    lab.assert_refused(image, "signature")  # the rightful chain, another's key
+
+
+@signed
+def test_a_chain_that_is_none(lab: Lab) -> None:
+    good = b"".join(lab.made.keys.signer_chain)
+    for chain in (b"", b"\x30", b"\x30\x82\xff\xff" + good[4:], good + b"\x30\x80", good[:-1], bytes(900)):
+        forged = lab.forged(
+            lambda i, c=chain: replace(  # type: ignore[misc]
+                i,
+                protected=tuple(Tlv(t.type, c) if t.type == TlvType.SIGNER_CHAIN else t for t in i.protected),
+            )
+        )
+        lab.assert_refused(forged, "signer-chain")
+    none = lab.forged(
+        lambda i: replace(i, protected=tuple(t for t in i.protected if t.type != TlvType.SIGNER_CHAIN))
+    )
+    lab.assert_refused(none, "tlv")
+
+
+@signed
+def test_times_that_are_not_right(lab: Lab) -> None:
+    lab.assert_refused(lab.image(signing_time_s=FLOOR_S - 1), "signer-time")
+    lab.assert_refused(lab.image(signing_time_s=NOW_S - 1), "signer-time")  # before the running image
+    lab.assert_refused(lab.image(signing_time_s=NOW_S + 1000 * 86400), "signer-time")  # expired then
+    lab.assert_refused(lab.image(signing_time_s=2**64 - 1), "signer-time")
+    said, _ = lab.try_install(lab.image(signing_time_s=NOW_S + 1))
+    assert said[1:] == ["installing", "starting 1.1.0"]
+
+
+def signer(lab: Lab, *, begin: int = -20, end: int = 400, **more: Any) -> Callable[[Image], Image]:
+    """The image's chain with another certificate of the same signer, issued by the rightful root."""
+    keys = lab.made.keys
+    times = [datetime.fromtimestamp(FLOOR_S + days * 86400, UTC) for days in (begin, end)]
+    certificate = issue(
+        name("signer"),
+        keys.signer_key.public_key(),
+        Issuer(keys.root_certificate.subject, keys.root_key),
+        not_before=times[0],
+        not_after=times[1],
+        **{"ca": False, **more},
+    )
+    return lambda i: replace(
+        i,
+        protected=tuple(
+            Tlv(t.type, der(certificate)) if t.type == TlvType.SIGNER_CHAIN else t for t in i.protected
+        ),
+    )
+
+
+@signed
+def test_what_a_certificate_is_for(lab: Lab) -> None:
+    said, _ = lab.try_install(lab.forged(signer(lab)))
+    assert said[1:] == ["installing", "starting 1.1.0"]
+    lab.assert_refused(lab.forged(signer(lab, purposes=[Eku.SERVER_AUTH])), "signer-purpose")
+    lab.assert_refused(lab.forged(signer(lab, purposes=[])), "signer-purpose")
+    lab.assert_refused(lab.forged(signer(lab, signs=False)), "signer-purpose")
+    lab.assert_refused(
+        lab.forged(signer(lab, ca=True, signs=True, purposes=[Eku.CODE_SIGNING])), "signer-purpose"
+    )
+    lab.assert_refused(lab.forged(signer(lab, begin=90)), "signer-time")  # not yet valid
+    lab.assert_refused(lab.forged(signer(lab, end=1)), "signer-time")  # expired
+
+
+@signed
+def test_chains_with_intermediates(lab: Lab) -> None:
+    """One that is a CA is good; one that is none is not."""
+    keys = lab.made.keys
+    root = Issuer(keys.root_certificate.subject, keys.root_key)
+    begin, end = (datetime.fromtimestamp(seconds, UTC) for seconds in (FLOOR_S, NOW_S + 86400))
+    kind = lab.made.profile.signer
+    assert kind in ("ecdsa-p256", "rsa-2048")
+    middle = Issuer(name("middle"), new_key(kind))
+    leaf = issue(
+        name("signer"), keys.signer_key.public_key(), middle, ca=False, not_before=begin, not_after=end
+    )
+    for ca, expected in ((True, "installing"), (False, "slot 1 refused: signer-chain")):
+        above = issue(middle.name, middle.key.public_key(), root, ca=ca, not_before=begin, not_after=end)
+        chain = Tlv(TlvType.SIGNER_CHAIN, der(leaf) + der(above))
+        forged = lab.forged(
+            lambda i, c=chain: replace(  # type: ignore[misc]
+                i, protected=tuple(c if t.type == TlvType.SIGNER_CHAIN else t for t in i.protected)
+            )
+        )
+        assert lab.try_install(forged)[0][1] == expected
+
+
+# --- claims ---
+
+
+@signed
+def test_dependencies(lab: Lab) -> None:
+
+    def needing(image: int, version: str) -> bytes:
+        needs = Tlv(TlvType.DEPENDENCY, Dependency(image, Version.parse(version)).encode())
+        return lab.forged(lambda i: replace(i, protected=(*i.protected, needs)))
+
+    assert lab.try_install(needing(0, "1.0.0"))[0][1] == "installing"
+    lab.assert_refused(needing(0, "1.0.1"), "dependency")
+    lab.assert_refused(needing(1, "0.0.0"), "dependency")
+
+
+@one_of_each_kind
+def test_an_image_that_cannot_start(lab: Lab) -> None:
+    linked_elsewhere = struct.pack("<II", 0x20004000, 0x101) + bytes(600)
+    lab.assert_refused(lab.image(payload=linked_elsewhere), "not-bootable")
+
+
+@signed
+def test_ids_as_imgtool_writes_them(lab: Lab) -> None:
+    other = {TlvType.UUID_VID: TlvType.IMGTOOL_VID, TlvType.UUID_CID: TlvType.IMGTOOL_CID}
+    forged = lab.forged(
+        lambda i: replace(
+            i, protected=tuple(Tlv(other.get(TlvType(t.type), t.type), t.value) for t in i.protected)
+        )
+    )
+    assert lab.try_install(forged)[0][1:] == ["installing", "starting 1.1.0"]
+
+
+@one_of_each_kind
+def test_a_unit_that_was_not_provisioned_starts_nothing(lab: Lab) -> None:
+    def boot_with(page: bytes) -> list[str]:
+        lab.board.fill({**lab.base, SLOT0: lab.running, 0x3F800: page})
+        return lab.board.boot()[1:]
+
+    page = lab.base[0x3F800]
+    refused = ["nothing to start: not-provisioned"]
+    assert boot_with(page) == ["starting 1.0.0"]
+    assert boot_with(b"") == refused
+    assert boot_with(patched(page, 30, bytes([page[30] ^ 1]))) == refused
+    assert boot_with(patched(page, 8, b"\xff\xff\xff\xff")) == refused
+    foreign = replace(parse_page(page), profile="another")
+    assert boot_with(build_page(foreign)) == refused
+
+
+@one_of_each_kind
+def test_slot_0_is_held_to_the_same(lab: Lab) -> None:
+    """Damage in the running image is found at the next boot."""
+    broken = patched(lab.running, 0x100 + 1000, bytes([lab.running[0x100 + 1000] ^ 1]))
+    lab.board.fill({**lab.base, SLOT0: broken})
+    assert lab.board.boot()[1:] == ["nothing to start: hash"]
+    lab.board.fill({**lab.base, SLOT0: broken, SLOT1: lab.image()})
+    assert lab.board.boot()[1:] == ["installing", "starting 1.1.0"]
