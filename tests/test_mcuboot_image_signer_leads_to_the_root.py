@@ -1,9 +1,8 @@
-"""A signer is believed if its certificates lead to the root, in time, for code; else the exact reason is named."""
+"""A signer is believed if its certificates lead to the root, in time, for code; else it is said why not."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -33,9 +32,6 @@ from workbench.images.tlvs import Tlv, TlvType, Version
 from workbench.images.verify import Policy, verify
 
 ROOT = Policy(root=pki("ecdsa-p256", 0, 0).root)
-
-
-Change = Callable[[], tuple[bytes, ...]]
 
 
 def _leaf(**how: Any) -> bytes:

@@ -179,7 +179,9 @@ def test_a_challenge_is_answered_with_the_device_key(unit: Unit, smp: Smp) -> No
         verify(key, answer)
 
 
-@pytest.mark.parametrize("nonce", [b"", bytes(15), bytes(65), "x" * 32, 5])
+@pytest.mark.parametrize(
+    "nonce", [b"", bytes(15), bytes(65), "x" * 32, 5], ids=["none", "short", "long", "text", "number"]
+)
 def test_other_nonces_are_refused(smp: Smp, nonce: object) -> None:
     assert smp.ask(CHALLENGE, {"nonce": nonce}, WRITE) == {"rc": 3}
 

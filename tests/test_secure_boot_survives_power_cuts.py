@@ -1,4 +1,4 @@
-"""Whenever the power goes during a swap, whole or in the middle of a word, the board comes back with an allowed image.
+"""Whenever the power goes, even in the middle of a word, the board comes back with an allowed image.
 
 A sample; the trials enumerate all cuts.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,10 +39,12 @@ def test_console_messages_come_back_in_any_pieces(sent: list[bytes], sizes: list
 def test_console_framing_is_that_of_the_smp_library(message: bytes) -> None:
     decoder = packet.decode()
     next(decoder)
+    *lines, last = ConsoleFraming().encode(message).splitlines(keepends=True)
+    assert all(len(line) <= 127 for line in (*lines, last))
+    for line in lines:
+        decoder.send(line)
     with pytest.raises(StopIteration) as done:
-        for line in ConsoleFraming().encode(message).splitlines(keepends=True):
-            assert len(line) <= 127
-            decoder.send(line)
+        decoder.send(last)
     assert done.value.value == message
 
 
@@ -84,19 +88,15 @@ def test_raw_messages_come_back(body: dict[str, object]) -> None:
 
 @given(st.binary(max_size=200))
 def test_answers_are_read_or_refused(data: bytes) -> None:
-    try:
+    with contextlib.suppress(SmpGarbled):
         assert isinstance(decode(data), Answer)
-    except SmpGarbled:
-        pass
 
 
 @given(st.binary(max_size=60))
 def test_maps_are_read_or_refused(body: bytes) -> None:
     message = bytes([0x0B, 0, 0, len(body), 0, 1, 9, 1]) + body
-    try:
+    with contextlib.suppress(SmpGarbled):
         assert isinstance(decode(message).body, dict)
-    except SmpGarbled:
-        pass
 
 
 def test_requests_are_those_of_the_smp_library() -> None:

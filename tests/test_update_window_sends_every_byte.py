@@ -1,4 +1,4 @@
-"""Whatever the line loses, an upload sends every byte once it arrives, keeps its window, and gives up in time."""
+"""Whatever the line loses, an upload brings every byte over, keeps its window, and gives up in time."""
 
 from __future__ import annotations
 

@@ -151,9 +151,7 @@ def _as_profile(
     """The image that the profile makes of it."""
     from workbench.images.release import build_release
 
-    typed.refuse(
-        given, _NOT_BESIDE_A_PROFILE, "is the profile's to say", "leave it out, or leave out --profile"
-    )
+    typed.refuse(given, _NOT_BESIDE_A_PROFILE, "is the profile's to say", "leave out it, or --profile")
     profile, keys, device = wanted
     version = typed.version(given["version"])
     signed_at = given["signed_at"]

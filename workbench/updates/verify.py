@@ -111,7 +111,8 @@ def verify_slot_bytes(release: Release, slot: bytes) -> str:
     """
     if not release.encrypted:
         if slot[: len(release.data)] != release.data:
-            at = next(i for i, (a, b) in enumerate(zip(slot, release.data, strict=False)) if a != b)
+            pairs = enumerate(zip(slot, release.data, strict=False))
+            at = next((i for i, (a, b) in pairs if a != b), len(slot))
             raise UpdateNotVerified(f"the slot's byte {at:#x} is not the release's")
         return "bytes"
     try:

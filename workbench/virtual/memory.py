@@ -77,8 +77,11 @@ class ChipMemory:
     def write_uicr(self, uicr: bytes) -> None:
         """Set the UICR as a whole, whatever it held."""
         nvm = self._nvm()
+        there = self._bus.read_block(nvm.uicr.start, nvm.uicr.size)
         for offset in range(0, nvm.uicr.size, 4):
-            self._bus.write(nvm.uicr.start + offset, int.from_bytes(uicr[offset : offset + 4], "little"))
+            word = uicr[offset : offset + 4]
+            if word != there[offset : offset + 4]:
+                self._bus.write(nvm.uicr.start + offset, int.from_bytes(word, "little"))
 
     def _before_reset(self) -> None:
         if self.model.nvm:

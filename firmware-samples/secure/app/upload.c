@@ -223,8 +223,11 @@ struct smp_status upload_begin(const struct upload_start *start, const uint8_t *
 {
     const struct smp_status checked = check(start, data, length);
 
-    if (checked.rc != SMP_RC_OK || resume(start)) {
+    if (checked.rc != SMP_RC_OK) {
         return checked;
+    }
+    if (resume(start)) {
+        return upload.offset == 0u ? take(data, length) : SMP_OK;
     }
     if (!erase_slot()) {
         return smp_group_error(IMAGE_ERROR_FLASH_ERASE_FAILED, SMP_RC_UNKNOWN);

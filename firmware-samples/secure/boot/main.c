@@ -19,9 +19,6 @@
 #include "text.h"
 #include "verify.h"
 
-/* Swaps in one boot: install, revert, recover.  More would mean that the flash does not hold what is written. */
-enum { ROUNDS = 4 };
-
 static struct verdict verdict0; /* of slot 0, to start */
 static struct verdict verdict1;
 static struct boot_state state;
@@ -36,6 +33,11 @@ static bool swapping(void)
     return state.phase == PHASE_SWAP_TEST || state.phase == PHASE_SWAP_PERM || state.phase == PHASE_SWAP_REVERT;
 }
 
+static bool on_trial(void)
+{
+    return state.phase == PHASE_TRIAL || state.phase == PHASE_TRIAL_NEW;
+}
+
 static void say(const char *what, const char *more)
 {
     text_put("boot: ");
@@ -45,7 +47,7 @@ static void say(const char *what, const char *more)
 }
 
 /* Nothing is pending any more. */
-static void settle(enum phase phase, enum reason result)
+static bool settle(enum phase phase, enum reason result)
 {
     state.phase = (uint8_t)phase;
     state.last_result = (uint8_t)result;
@@ -56,7 +58,20 @@ static void settle(enum phase phase, enum reason result)
         state.deferrals = 0;
         memset(state.pending_hash, 0, sizeof(state.pending_hash));
     }
-    (void)state_write(&state);
+    return state_write(&state);
+}
+
+/* Verifies; built with BOOT_TIMES=1 it also says how many ticks (CHIP_TICK_HZ) that took. */
+static void look_at(enum slot slot, enum purpose purpose, const struct image *running, struct verdict *verdict)
+{
+    const uint32_t since = chip_ticks();
+
+    verify_image(slot, purpose, running, verdict);
+    if (BOOT_TIMES) {
+        text_put(slot == SLOT_0 ? "boot: ticks for slot 0: " : "boot: ticks for slot 1: ");
+        text_number(chip_ticks() - since);
+        text_end();
+    }
 }
 
 static uint32_t pages_of(const struct image *image)
@@ -80,24 +95,31 @@ static void begin(enum phase phase)
     swap_begin(&state);
 }
 
+/* Ends the swap, and this boot with it: what follows is decided from the flash alone, with nothing left in RAM. */
 static void finish(void)
 {
+    bool noted;
+
     swap_run(&state);
     if (state.phase == PHASE_SWAP_TEST) {
-        settle(PHASE_TRIAL, REASON_NONE);
+        noted = settle(PHASE_TRIAL_NEW, REASON_NONE);
     } else {
-        settle(PHASE_IDLE, state.phase == PHASE_SWAP_REVERT ? REASON_REVERTED : REASON_INSTALLED);
+        noted = settle(PHASE_IDLE, state.phase == PHASE_SWAP_REVERT ? REASON_REVERTED : REASON_INSTALLED);
+    }
+    if (noted) {
+        uart_flush();
+        chip_reset();
     }
 }
 
 /* Looks at slot 1 and begins a swap if it may come in; else that was it. */
 static bool try_slot1(enum purpose purpose, enum phase phase)
 {
-    verify_image(SLOT_1, purpose, accepted(&verdict0) ? &verdict0.image : NULL, &verdict1);
+    look_at(SLOT_1, purpose, accepted(&verdict0) ? &verdict0.image : NULL, &verdict1);
     if (!accepted(&verdict1)) {
         if (state.phase != PHASE_IDLE) { /* somebody asked for it */
             say("slot 1 refused: ", reason_name(verdict1.reason));
-            settle(PHASE_IDLE, verdict1.reason);
+            (void)settle(PHASE_IDLE, verdict1.reason);
         }
         return false;
     }
@@ -105,8 +127,8 @@ static bool try_slot1(enum purpose purpose, enum phase phase)
     return true;
 }
 
-/* Whether a swap was begun.  `swapped`: slot 0 came in during this very boot, its trial begins now. */
-static bool decide(bool swapped)
+/* Whether a swap was begun. */
+static bool decide(void)
 {
     const bool good = accepted(&verdict0);
 
@@ -115,19 +137,25 @@ static bool decide(bool swapped)
         return try_slot1(good ? TO_INSTALL : TO_RECOVER, good ? PHASE_SWAP_TEST : PHASE_SWAP_PERM);
     case PHASE_REQUEST_PERM:
         return try_slot1(good ? TO_INSTALL : TO_RECOVER, PHASE_SWAP_PERM);
+    case PHASE_TRIAL_NEW:
+        /* Without the note that the trial has begun there is no trial: it could not end. */
+        if (good && settle(PHASE_TRIAL, REASON_NONE)) {
+            return false;
+        }
+        return try_slot1(TO_REVERT, PHASE_SWAP_REVERT);
     case PHASE_TRIAL:
-        return !(swapped && good) && try_slot1(TO_REVERT, PHASE_SWAP_REVERT);
+        return try_slot1(TO_REVERT, PHASE_SWAP_REVERT);
     default:
         return !good && try_slot1(TO_RECOVER, PHASE_SWAP_PERM);
     }
 }
 
-/* Slot 0 is confirmed in all phases but TRIAL: there is no way back behind its counter. */
+/* Slot 0 is confirmed in all phases but those of a trial: there is no way back behind its counter. */
 static void raise_counter(void)
 {
     uint32_t counter;
 
-    if (WB_COUNTER && accepted(&verdict0) && state.phase != PHASE_TRIAL && image_counter(&verdict0.image, &counter)
+    if (WB_COUNTER && accepted(&verdict0) && !on_trial() && image_counter(&verdict0.image, &counter)
         && counter > counter_read()) {
         if (!counter_raise(counter)) {
             say("counter not raised", "");
@@ -153,24 +181,25 @@ _Noreturn static void stay(void)
     }
 }
 
+/* Nothing is swapped and decided in one boot: a swap ends with a reset. */
+static void swap(void)
+{
+    say(state.phase == PHASE_SWAP_REVERT ? "reverting" : "installing", "");
+    finish();
+}
+
 _Noreturn void boot_main(void)
 {
-    bool swapped = false;
-
     chip_init();
     say("wb-boot " BOOT_VERSION " " WB_PROFILE, "");
-    for (unsigned int round = 0; round < ROUNDS; round++) {
-        state_read(&state);
-        if (swapping()) {
-            say(state.phase == PHASE_SWAP_REVERT ? "reverting" : "installing", "");
-            finish();
-            swapped = true;
-        }
-        verify_image(SLOT_0, TO_START, NULL, &verdict0);
-        raise_counter();
-        if (!decide(swapped)) {
-            break;
-        }
+    state_read(&state);
+    if (swapping()) {
+        swap();
+    }
+    look_at(SLOT_0, state.phase == PHASE_IDLE || state.phase == PHASE_TRIAL_NEW ? TO_START : TO_LEAVE, NULL, &verdict0);
+    raise_counter();
+    if (decide()) {
+        swap();
     }
     if (accepted(&verdict0) && !swapping()) {
         start();

@@ -159,18 +159,27 @@ static enum reason unwrap_known(const struct image *image, uint8_t key[KEY])
     return reason;
 }
 
-enum reason unwrap_key(const struct image *image, struct swap_cipher *cipher)
+static bool flagged(const struct image *image)
+{
+    return (image->flags & IMAGE_F_ENCRYPTED_AES128) != 0u;
+}
+
+bool key_is_consistent(const struct image *image)
 {
     struct bytes ignored;
-    const bool flagged = (image->flags & IMAGE_F_ENCRYPTED_AES128) != 0u;
     const bool wrapped =
         image_find_tlv(image, TLV_ENC_KW, &ignored) || image_find_tlv(image, TLV_ENC_EC256, &ignored);
 
+    return flagged(image) == wrapped;
+}
+
+enum reason unwrap_key(const struct image *image, struct swap_cipher *cipher)
+{
     memset(cipher, 0, sizeof(*cipher));
-    if (flagged != wrapped) {
+    if (!key_is_consistent(image)) {
         return REASON_TLV;
     }
-    if (!flagged) {
+    if (!flagged(image)) {
         return REASON_NONE;
     }
     const enum reason reason = unwrap_known(image, cipher->key);

@@ -6,11 +6,15 @@
 #ifndef UNWRAP_H
 #define UNWRAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "image.h"
 #include "state.h"
+
+/* Whether flag and TLV of an encrypted image go together. */
+bool key_is_consistent(const struct image *image);
 
 /* Fills a cipher for an image; `end` is 0 when the image is not encrypted.  REASON_NONE, or TLV (flag without TLV or
  * the other way round), UNSUPPORTED (a way of wrapping that this profile does not know), DECRYPT, NOT_PROVISIONED. */

@@ -95,14 +95,20 @@ static enum reason check_structure(struct check *check)
 
 static enum reason check_key(struct check *check)
 {
-    const enum reason reason = unwrap_key(&check->verdict->image, &check->verdict->cipher);
+    struct verdict *const verdict = check->verdict;
+    const bool comes_in = check->purpose == TO_INSTALL || check->purpose == TO_RECOVER;
+    enum reason reason = REASON_TLV;
 
+    if (check->purpose != TO_START) {
+        reason = unwrap_key(&verdict->image, &verdict->cipher);
+    } else if (key_is_consistent(&verdict->image)) {
+        reason = REASON_NONE;
+    }
     if (reason != REASON_NONE) {
         return reason;
     }
     /* What the factory put into slot 0, and what comes back from there, may be plain. */
-    if (WB_ENC_REQUIRED && check->verdict->cipher.end == 0u && check->purpose != TO_START
-        && check->purpose != TO_REVERT) {
+    if (WB_ENC_REQUIRED && comes_in && verdict->cipher.end == 0u) {
         return REASON_TLV;
     }
     passed(check, MARK_KEY);
@@ -331,7 +337,7 @@ static enum reason check_dependency(struct check *check)
 {
     struct bytes found;
 
-    if (check->purpose != TO_START && check->purpose != TO_REVERT
+    if ((check->purpose == TO_INSTALL || check->purpose == TO_RECOVER)
         && image_find_tlv(&check->verdict->image, TLV_DEPENDENCY, &found)) {
         if (found.length != 12u) {
             return REASON_TLV;

@@ -13,7 +13,8 @@
 #include "state.h"
 
 enum purpose {
-    TO_START,   /* slot 0, at each boot */
+    TO_START,   /* slot 0, at each boot; its image key, which nothing needs then, is left alone */
+    TO_LEAVE,   /* slot 0, which may have to make room: its image key will be needed */
     TO_INSTALL, /* slot 1, over the image that runs */
     TO_RECOVER, /* slot 1, because slot 0 holds nothing that may run */
     TO_REVERT,  /* slot 1, back to the image that ran before */

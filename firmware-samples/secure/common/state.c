@@ -28,7 +28,7 @@ static uint32_t record_crc(const struct boot_state *state)
 
 static bool record_valid(const struct boot_state *state)
 {
-    return state->magic == RECORD_MAGIC && state->phase <= PHASE_SWAP_REVERT && state->crc == record_crc(state);
+    return state->magic == RECORD_MAGIC && state->phase <= PHASE_TRIAL_NEW && state->crc == record_crc(state);
 }
 
 static bool cell_erased(uint32_t number)

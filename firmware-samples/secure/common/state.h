@@ -17,10 +17,11 @@ enum phase {
     PHASE_IDLE = 0,         /* slot 0 is confirmed */
     PHASE_REQUEST_TEST = 1, /* install slot 1, on trial */
     PHASE_REQUEST_PERM = 2, /* install slot 1 for good */
-    PHASE_SWAP_TEST = 3,    /* the slots are being swapped; TRIAL follows */
+    PHASE_SWAP_TEST = 3,    /* the slots are being swapped; TRIAL_NEW follows */
     PHASE_SWAP_PERM = 4,    /* the slots are being swapped; IDLE follows */
     PHASE_TRIAL = 5,        /* slot 0 runs on trial; unless confirmed, the next boot reverts */
     PHASE_SWAP_REVERT = 6,  /* the slots are being swapped back; IDLE follows */
+    PHASE_TRIAL_NEW = 7,    /* the slots have been swapped; TRIAL follows with the first start */
 };
 
 /* How the payload of an image changes when it moves between the slots: encrypted in slot 1, plain in slot 0. */

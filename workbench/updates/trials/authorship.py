@@ -221,7 +221,7 @@ _CERTIFIED: Final[tuple[Forgery, ...]] = (
            Reason.SIGNER_PURPOSE, when=if_chained),
     forged("purpose-none", "a certificate without extended key usage", _by(lambda f: f.signer(purposes=())),
            Reason.SIGNER_PURPOSE, when=if_chained),
-    forged("purpose-no-signatures", "a certificate that may not sign", _by(lambda f: f.signer(signs=False)),
+    forged("purpose-no-signatures", "a certificate that may not sign", _by(Forger.who_may_not_sign),
            Reason.SIGNER_PURPOSE, when=if_chained),
     forged("purpose-ca", "a CA that signs an image itself", _by(lambda f: f.signer(ca=True)),
            Reason.SIGNER_PURPOSE, when=if_chained),

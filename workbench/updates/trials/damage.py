@@ -220,6 +220,7 @@ SHAPES: Final[tuple[Forgery, ...]] = (
         Reason.DECRYPT,
         Reason.MAC,
     ),
+    forged("extended-end", "64 bytes behind the end of the image", lambda shop: shop.good + bytes(64), Reason.SIZE),
     forged("extended-payload", "16 bytes added to the payload", _longer_payload, Reason.HASH),
     forged("extended-tlvs", "a TLV added outside the protected area", _with_more_tlv, *_LENGTH),
     forged("extended-protected", "a TLV added to the protected area", _with_more_protected, Reason.HASH),

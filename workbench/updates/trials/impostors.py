@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from workbench.images.certificates import (
@@ -24,6 +25,17 @@ from workbench.images.certificates import (
 
 TLS: Final = ExtendedKeyUsageOID.SERVER_AUTH
 YEAR: Final = timedelta(days=365)
+_USAGES: Final = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +66,12 @@ class Forger:
         begin: timedelta = -YEAR,
         end: timedelta = YEAR,
         purposes: Sequence[ObjectIdentifier] = (CODE_SIGNING,),
-        signs: bool = True,
         ca: bool = False,
         above: Sequence[bytes] = (),
     ) -> Signer:
         """A signer, valid from `begin` to `end` around the signing time; `above` is the rest of the chain."""
         key = new_key(self.kind)
-        return Signer(key, (self._leaf(key.public_key(), issuer, begin, end, purposes, signs, ca), *above))
+        return Signer(key, (self._leaf(key.public_key(), issuer, begin, end, purposes, ca), *above))
 
     def _leaf(
         self,
@@ -69,7 +80,6 @@ class Forger:
         begin: timedelta,
         end: timedelta,
         purposes: Sequence[ObjectIdentifier],
-        signs: bool,
         ca: bool,
     ) -> bytes:
         made = issue(
@@ -80,9 +90,24 @@ class Forger:
             not_before=self.at + begin,
             not_after=self.at + end,
             purposes=purposes,
-            signs=signs,
+            signs=True,
         )
         return der(made)
+
+    def who_may_not_sign(self) -> Signer:
+        """A signer whose certificate is for agreeing on keys, and says nothing of signatures."""
+        key = new_key(self.kind)
+        usage = dict.fromkeys(_USAGES, False) | {"key_agreement": True}
+        made = (
+            x509.CertificateBuilder(self.root.name, name("trial signer"), key.public_key(), 7)
+            .not_valid_before(self.at - YEAR)
+            .not_valid_after(self.at + YEAR)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(**usage), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([CODE_SIGNING]), critical=False)
+            .sign(self.root.key, SHA256())
+        )
+        return Signer(key, (der(made),))
 
     def authority(self, label: str, issuer: Issuer | None = None, *, ca: bool = True) -> tuple[Issuer, bytes]:
         """Somebody between root and signer, and the certificate; `ca` False for one who may issue nothing."""
@@ -109,7 +134,7 @@ class Forger:
         """A signer who vouches for himself."""
         key = new_key(self.kind)
         own = Issuer(name("trial signer"), key)
-        return Signer(key, (self._leaf(key.public_key(), own, -YEAR, YEAR, (CODE_SIGNING,), True, False),))
+        return Signer(key, (self._leaf(key.public_key(), own, -YEAR, YEAR, (CODE_SIGNING,), False),))
 
     def below_a_signer(self) -> Signer:
         """A signer whose certificate another signer issued, who is no CA."""
