@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from benchmarks import flashing, parallel, starting, table
+from benchmarks import flashing, parallel, starting, table, updating
 from benchmarks.bench import Place, cores, place
 from benchmarks.ratios import Row
 
@@ -21,6 +21,7 @@ CASES: Final[dict[str, Callable[[Place, int], list[Row]]]] = {
     "flashing": flashing.measure,
     "parallel": parallel.measure,
     "starting": starting.measure,
+    "updating": updating.measure,
 }
 
 

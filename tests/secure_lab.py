@@ -188,7 +188,8 @@ class Board:
         said = self.line.until(b"boot: wb-boot")
         while not re.search(rb"boot: (starting|nothing to start|fault)[^\n]*\n", said):
             said += self.line.until(b"\n")
-        return [text.removeprefix("boot: ") for text in said.decode().splitlines()]
+        first, *more = [text.removeprefix("boot: ") for text in said.decode().splitlines()]
+        return [first, *(text for text in more if text != first)]  # a swap ends with a reset
 
 
 @contextlib.contextmanager

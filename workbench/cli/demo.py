@@ -54,11 +54,12 @@ def demo(
     json: opt.Json = False,
     plain: opt.Plain = False,
 ) -> None:
-    """Show on four virtual boards what the workbench does, in less than a minute.
+    """Show on four virtual boards what the workbench does, in about a minute.
 
     Makes a bench of boards that do not exist, flashes them through pyOCD, reads everything back, talks to
     them over serial, cuts the power of one in the middle of a second flash, looks at what its chip holds, and
-    recovers. Touches no real board. At the end the boards are off.
+    recovers. Then it makes that board a secure unit, updates it over its serial line, attacks it, and cuts
+    its power while it installs an update. Touches no real board. At the end the boards are off.
 
     \b
     Examples:
@@ -132,7 +133,7 @@ def _program() -> str:
 
 
 def _short(images: Images) -> Images:
-    return type(images)(_from_here(images.first), _from_here(images.second))
+    return type(images)(_from_here(images.first), _from_here(images.second), _from_here(images.folder))
 
 
 def _from_here(path: Path) -> Path:

@@ -45,7 +45,9 @@ class Scene:
     def hear(self, event: Event) -> None:
         """Takes an event of the step in."""
         match event:
-            case Progress(step=step, done=done, total=total, unit=unit) if total >= WORTH_A_BAR:
+            case Progress(step=step, done=done, total=total, unit=unit) if (
+                unit != "bytes" or total >= WORTH_A_BAR
+            ):
                 slot, _, phase = step.rpartition("/")
                 self.bars[slot] = Bar(slot, words.STEPS.get(phase, phase), done, total, unit)
             case Observed(what=what, value=value):
@@ -87,6 +89,12 @@ class Scene:
                 self._remark(f"a line that was sent came back: “{value}”")
             case "power-cut":
                 self._remark(cut_words(told))
+            case "secured":
+                self._remark(f"it runs {told['version']} under a bootloader that checks what it starts")
+            case "updated":
+                self._remark(f"it runs {told['version']}; verified: {', '.join(told['checks'])}")
+            case "trial":
+                self._remark(trial_words(told))
             case "flash-map":
                 self.kinds = str(told["kinds"])
                 self._remark(map_words(told))
@@ -109,6 +117,13 @@ def cut_words(told: Mapping[str, Any]) -> str:
     """Where a cut came."""
     where = f"{told['kind']} at {words.address(told['address'])}"
     return f"the power went in the middle of the {where}"
+
+
+def trial_words(told: Mapping[str, Any]) -> str:
+    """An attack and what came of it."""
+    points = told["details"].get("points")
+    number = f" ({points} cuts)" if points else ""
+    return f"{told['verdict']}  {told['title']}{number}: {told['observed']}"
 
 
 def map_words(told: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from workbench.cli import words
 from workbench.station.demo import Images, Report
 from workbench.station.demo_boards import Banner
+from workbench.station.demo_secure import ATTACKS
 from workbench.station.flashmap import BLANK, NEW, TORN
 
 HEADINGS = ("slot", "chip ID", "version", "build", "seen")
@@ -14,7 +15,12 @@ HEADINGS = ("slot", "chip ID", "version", "build", "seen")
 
 def summary(report: Report, images: Images) -> list[str]:
     """What happened and what it means, in paragraphs."""
-    return [_boards_words(report), _cut_words(report), _recovery_words(report, images)]
+    return [
+        _boards_words(report),
+        _cut_words(report),
+        _recovery_words(report, images),
+        _secure_words(report),
+    ]
 
 
 def table_rows(report: Report) -> list[list[str]]:
@@ -22,7 +28,7 @@ def table_rows(report: Report) -> list[list[str]]:
     rows = []
     for name, banner in report.banners.items():
         hero = name == report.hero
-        seen = "cut off, recovered" if hero else "flashed, talked to"
+        seen = "cut off, recovered, then made secure" if hero else "flashed, talked to"
         last = report.last_banner if hero else banner
         rows.append([name, last.chip, last.version, last.build, seen])
     return rows
@@ -36,6 +42,7 @@ def try_next(report: Report, folder: Path, images: Images, program: str) -> list
         (f"{program} slot list {bench}", "the slots, their power, who uses them"),
         (f"{program} console {bench} {other}", "talk to a board: type a line, or ?id"),
         (f"{program} flash {bench} --slot {other} {images.second}", "flash it yourself"),
+        (f"{program} trial {report.hero} {bench}", "all attacks on the secure unit"),
         (f"{program} records list {bench}", "what every run did"),
         (f"{program} demo --seed {report.seed}", "the same power cut again"),
         (f"{program} bench detect", "propose a bench of your own boards"),
@@ -72,8 +79,18 @@ def _recovery_words(report: Report, images: Images) -> str:
     return (
         f"Flashing {images.second.stem} again wrote the {words.size(again.programmed)} that were missing, "
         f"left {words.size(again.skipped)} alone, and read all of it back, in {words.seconds(again.seconds)}."
-        f" {report.hero} now says {_firmware(report.last_banner)}, also after a reset. The boards are off, "
-        "and keep what they hold."
+        f" {report.hero} now says {_firmware(report.last_banner)}, also after a reset."
+    )
+
+
+def _secure_words(report: Report) -> str:
+    done, points = report.updated, sum(report.cut_off.cuts.values())
+    return (
+        f"Then {report.hero} was erased and became a secure unit of profile {report.secured.profile}, with "
+        f"test keys of this bench. It took version {done.version} over its serial line, signed and "
+        f"encrypted; what then ran was verified: {_and(done.checks)}. {len(ATTACKS)} attacks were refused. "
+        f"After each of {points} power cuts while it installed an update it started the old or the new "
+        "image. The boards are off, and keep what they hold."
     )
 
 

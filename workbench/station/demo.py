@@ -1,4 +1,5 @@
-"""The demo: flash a bench of boards, talk to them, cut the power of one in the middle of a flash, recover.
+"""The demo: flash a bench of boards, talk to them, cut the power of one in the middle of a flash, recover;
+make that one a secure unit, update it over its serial line, attack it, cut its power while it installs.
 
     images = find_images(firmware)
     bench = make_bench(folder)
@@ -26,7 +27,9 @@ from workbench.boards.bench_write import BenchUnwritable, virtual_bench_text, wr
 from workbench.errors import Blame, InputError, WorkbenchError
 from workbench.events import Notice, Observed, StepFinished, StepStarted
 from workbench.station import demo_boards as at
+from workbench.station import demo_secure as secure
 from workbench.station.demo_boards import Banner, Cut, Flashed
+from workbench.station.demo_secure import Attacked, Secured, Updated
 from workbench.station.demo_tasks import Task, do_at, endings_at
 from workbench.station.flashmap import BLANK, NEW, TORN, FlashMap, agrees
 from workbench.station.run import Run
@@ -93,6 +96,8 @@ class Images:
 
     first: Path
     second: Path
+    folder: Path
+    """Where they were built, and the secure samples beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,19 @@ class Report:
     map: FlashMap
     recovered: Flashed
     last_banner: Banner
+    secured: Secured
+    updated: Updated
+    attacked: Attacked
+    cut_off: Attacked
+
+
+class AttackSucceeded(WorkbenchError):
+    """An attack of the demo succeeded."""
+
+    code = "attack-succeeded"
+    blame = Blame.UNIT
+    default_cause = "the bootloader of the samples was changed, or has a defect"
+    default_action = "run `workbench trial` on the board, which shows what came of each attack"
 
 
 def find_images(folder: Path) -> Images:
@@ -115,7 +133,13 @@ def find_images(folder: Path) -> Images:
     for path in paths:
         if not path.is_file():
             raise FirmwareMissing(f"there is no {path}")
-    return Images(*paths)
+    boot = folder / "secure" / "nrf51" / secure.PROFILE / "boot.hex"
+    if not boot.is_file():
+        raise FirmwareMissing(
+            f"there is no {boot}", action="run `scripts/fetch-bearssl` and `make -C firmware-samples/secure`"
+        )
+    first, second = paths
+    return Images(first, second, folder)
 
 
 def make_bench(folder: Path, boards: int = BOARDS) -> Bench:
@@ -153,7 +177,7 @@ def carry_out(run: Run, bench: Bench, images: Images, seed: int) -> Report:
     try:
         with run.step("power-on", f"Switch on {len(bench.slots)} boards"):
             _at_all(run, bench, at.switch_on, kind=at.Power)
-            for name in at.PRELOAD:
+            for name in (*at.PRELOAD, *secure.PRELOAD):
                 importlib.import_module(name)
         report = _steps(run, bench, images, seed)
         run.result.update(as_result(report))
@@ -182,7 +206,26 @@ def _steps(run: Run, bench: Bench, images: Images, seed: int) -> Report:
         at_hero(at.talk_to_board, at.WORDS, kind=Banner)
     with run.step("reset", f"Reset {hero}, and hear it start once more"):
         last = at_hero(at.talk_to_board, None, kind=Banner)
-    return Report(hero, seed, flashed, banners, cut, found, recovered, last)
+    secured, updated, attacked, cut_off = _secure_steps(run, at_hero, hero, images.folder, seed)
+    return Report(
+        hero, seed, flashed, banners, cut, found, recovered, last, secured, updated, attacked, cut_off
+    )
+
+
+def _secure_steps(
+    run: Run, at_hero: Callable[..., Any], hero: str, firmware: Path, seed: int
+) -> tuple[Secured, Updated, Attacked, Attacked]:
+    with run.step("provision", f"Erase {hero}; give it a bootloader, an application, keys: {secure.PROFILE}"):
+        secured = at_hero(secure.provision_board, firmware, kind=Secured)
+    with run.step("update", f"Update {hero} to {secure.SECOND} over its serial line, signed and encrypted"):
+        updated = at_hero(secure.update_board, firmware, kind=Updated)
+    with run.step("attack", f"Offer {hero} what it must refuse: {len(secure.ATTACKS)} of the trials"):
+        attacked = at_hero(secure.attack_board, firmware, secure.ATTACKS, seed, kind=Attacked)
+    with run.step("cut-update", f"Cut the power of {hero} again and again while it installs an update"):
+        cut_off = at_hero(secure.attack_board, firmware, secure.CUTS, seed, kind=Attacked)
+    if broken := attacked.broken + cut_off.broken:
+        raise AttackSucceeded(f"slot {hero}: {', '.join(broken)}")
+    return secured, updated, attacked, cut_off
 
 
 def _switch_off(run: Run, bench: Bench) -> None:
@@ -213,7 +256,13 @@ def as_result(report: Report) -> dict[str, Any]:
         "sectors_blank": kinds.count(BLANK),
     }
     flashed = {name: asdict(result) for name, result in report.flashed.items()}
-    return {"boards": boards, "flashed": flashed, "cut": cut, "recovered": asdict(report.recovered)}
+    return {
+        "boards": boards,
+        "flashed": flashed,
+        "cut": cut,
+        "recovered": asdict(report.recovered),
+        "secure": secure.as_result(report.secured, report.updated, report.attacked, report.cut_off),
+    }
 
 
 def _at_all(run: Run, bench: Bench, act: Act, *arguments: object, kind: type[T]) -> dict[str, T]:

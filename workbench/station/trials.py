@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from workbench.boards.bench import Slot
 from workbench.events import Emit, Observed
@@ -19,8 +19,8 @@ from workbench.images.profile import Profile
 from workbench.images.profile_keys import kinds_for
 from workbench.images.tlvs import Version
 from workbench.probes.session import Debug
-from workbench.station.provision import Step, provision
-from workbench.station.slots import Held, debugging
+from workbench.station.provision import UNITS, Step, provision
+from workbench.station.slots import Held, debugging, hold
 from workbench.station.update import Printed, settings_of
 from workbench.updates.provision import Firmware
 from workbench.updates.trials.matrix import Entry, chosen, entries, run_matrix
@@ -39,7 +39,8 @@ FIRST_COUNTER: Final = 1
 class Plan:
     """What to do.
 
-    setup            erase the board and provision it first, and again where a trial leaves it unusable
+    setup            erase the board and provision it first: always, never, or unless it was provisioned with
+                     these keys and answers
     permit_identity  it may lose an identity that it has
     full             cut the power at every flash word
     """
@@ -50,7 +51,7 @@ class Plan:
     only: tuple[str, ...] = ()
     seed: int = 0
     full: bool = False
-    setup: bool = False
+    setup: Literal["always", "if-needed", "never"] = "never"
     permit_identity: bool = False
 
 
@@ -62,15 +63,15 @@ def trial_keys(slot: Slot, profile: Profile) -> KeyFolder:
     return key_folders.load(path)
 
 
-def listed(target: str, profile: Profile, keys: KeyFolder, application: bytes) -> list[Entry]:
-    """The trials of a profile, for a list; no board is needed."""
+def listed(target: str, profile: Profile, keys: KeyFolder) -> list[Entry]:
+    """The trials of a profile, for a list; no board and no firmware is needed."""
     now_s = int(time.time())
     shop = Workshop(
         profile=profile,
         keys=keys,
         device=target,
         chip_id=bytes(8),
-        application=application,
+        application=bytes(1024),
         running=FIRST,
         next=Version(1, 0, 1),
         counter=FIRST_COUNTER,
@@ -80,7 +81,41 @@ def listed(target: str, profile: Profile, keys: KeyFolder, application: bytes) -
     return entries(shop, seed=0, full=False)
 
 
-def set_up(slot: Slot, plan: Plan, emit: Emit, step: Step, commit: Callable[[], None]) -> None:
+def needs_setup(
+    slot: Slot,
+    plan: Plan,
+    emit: Emit,
+    *,
+    check: Callable[[], object],
+    kick: bool = False,
+    wait_s: float = 0.0,
+) -> bool:
+    """Whether the board must be provisioned first."""
+    if plan.setup != "if-needed":
+        return plan.setup == "always"
+    with (
+        hold(slot, purpose="trial", emit=emit, kick=kick, wait_s=wait_s) as held,
+        unit_in(held, plan, emit, check) as unit,
+    ):
+        try:
+            unit.begin()
+        except TrialsImpossible:
+            return True
+        chip = unit.identity.chip[::-1].hex()
+        return not (plan.keys.path / UNITS / f"{chip}.json").is_file()
+
+
+def set_up(
+    slot: Slot,
+    plan: Plan,
+    emit: Emit,
+    step: Step,
+    commit: Callable[[], None],
+    *,
+    accept_chip: bool = False,
+    kick: bool = False,
+    wait_s: float = 0.0,
+) -> None:
     """Provisions the board in a slot that nobody holds.  Raises as `provision` does."""
     provision(
         slot,
@@ -89,6 +124,9 @@ def set_up(slot: Slot, plan: Plan, emit: Emit, step: Step, commit: Callable[[], 
         plan.firmware,
         emit,
         permit_identity=plan.permit_identity,
+        accept_chip=accept_chip,
+        kick=kick,
+        wait_s=wait_s,
         step=step,
         commit=commit,
     )

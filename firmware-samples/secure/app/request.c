@@ -55,11 +55,26 @@ static void look_at_consent(struct request_view *view)
     view->now.deferrals = view->state.deferrals;
 }
 
+/* Whether nothing follows an image in its slot: nobody vouches for such bytes, and a swap would carry them along.  An
+ * upload erases the slot first. */
+static bool ends_there(const struct image *image)
+{
+    const uint8_t *const bytes = (const uint8_t *)image->base;
+
+    for (uint32_t at = image->end; at < IMAGE_MAX_BYTES; at++) {
+        if (bytes[at] != 0xFFu) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void request_look(struct request_view *view)
 {
     state_read(&view->state);
     view->now = (struct consent_case){.severity = SEVERITY_ABSENT, .consent = CONSENT_NONE, .busy = busy};
-    view->there = image_open(SLOT_1, &view->image) == REASON_NONE && image_hash(&view->image, &view->hash);
+    view->there = image_open(SLOT_1, &view->image) == REASON_NONE && image_hash(&view->image, &view->hash)
+        && ends_there(&view->image);
     if (view->there) {
         view->now.severity = image_severity(&view->image);
         view->now.max_deferrals = image_max_deferrals(&view->image);

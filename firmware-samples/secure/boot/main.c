@@ -186,6 +186,7 @@ static void swap(void)
 {
     say(state.phase == PHASE_SWAP_REVERT ? "reverting" : "installing", "");
     finish();
+    memset(&verdict0, 0, sizeof(verdict0)); /* the flash does not take the record; slot 0 is not what was verified */
 }
 
 _Noreturn void boot_main(void)

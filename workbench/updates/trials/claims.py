@@ -1,4 +1,4 @@
-"""Images that their makers might have made, for another unit, time or product; and TLVs in wrong places.  Pure."""
+"""Images that their makers might have made, for another unit, time or product; misplaced TLVs.  Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Power cuts on the board: at flash operations of an upload, an installation, a revert, a raise of the counter.
+"""Power cuts on the board: during an upload, an installation, a revert, a raise of the counter.
 
 What a switch can do decides how: one that goes back in time tries many points of one boot; one that cuts at a
 chosen operation tries a few; any other none.
@@ -10,6 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,10 +126,8 @@ def _cut_once(unit: Unit, power: CuttingSwitch, rule: Rule, seed: int) -> tuple[
     tally, mode = Tally(), dice.choice(MODES)
     power.arm_cut(dice.randrange(1, 2000), mode, seed)
     unit.site.printed.mark()
-    try:
+    with suppress(*_GONE):
         unit.device.reset()
-    except _GONE:
-        pass
     boot = unit.wait()
     if boot.identity is None:
         boot = _after(unit)
@@ -183,7 +182,7 @@ def _until_gone(unit: Unit, image: bytes) -> None:
 
 
 def cut_confirm(unit: Unit, name: str, seed: int) -> Row:
-    """Cuts while the confirmation is written: the new image stays, or the old one comes back, nothing else."""
+    """Cuts while the confirmation is written: the new image stays, or the old one comes back."""
     title, power = "power cuts while an image is confirmed", unit.site.power
     if not isinstance(power, CuttingSwitch):
         return not_run(name, GROUP, title, EXPECTED, _no_cuts(power))
@@ -197,10 +196,8 @@ def cut_confirm(unit: Unit, name: str, seed: int) -> Row:
             problem = f"the good release: {seen}"
             break
         power.arm_cut(dice.randrange(1, 34), dice.choice(MODES), dice.randrange(1 << 30))
-        try:
+        with suppress(*_GONE):
             unit.device.set_image(None, confirm=True)
-        except _GONE:
-            pass
         power.off()
         boot = _after(unit)
         _count(tally, areas, power, boot, Rule(shop.running, shop.next))

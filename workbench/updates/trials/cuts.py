@@ -1,4 +1,4 @@
-"""Power cuts: which operations of a recorded boot to cut at, and whether what came of them is right.  Pure."""
+"""Power cuts: at which operations of a boot to cut, and whether what came of it is right.  Pure."""
 
 from __future__ import annotations
 

@@ -76,9 +76,9 @@ def if_product(profile: Profile) -> str | None:
 class Forgery:
     """An attack by an image.
 
-    `reasons` are those for which the board may refuse it: a refusal for another one means that the check that
-    should have refused did not.  Empty: the board takes it, as the profile warns.  `host` is the same for our own
-    verifier, which speaks for more kinds of devices; NONE in it: it may accept.
+    `reasons` are those for which the board may refuse it: a refusal for another one means that the check
+    that should have refused did not.  Empty: the board takes it, as the profile warns.  `host` is the same
+    for our own verifier, which speaks for more kinds of devices; NONE in it: it may accept.
     """
 
     name: str

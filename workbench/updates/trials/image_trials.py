@@ -1,4 +1,4 @@
-"""Forged images, offered to the unit over the wire and, where the application refuses them already, planted."""
+"""Forged images, offered over the wire and, where the application refuses them already, planted."""
 
 from __future__ import annotations
 

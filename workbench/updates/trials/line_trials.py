@@ -1,4 +1,4 @@
-"""What comes over the line that is no update: garbage, floods, frames that lie.  The application must live on."""
+"""What comes over the line and is no update: garbage, floods, frames that lie."""
 
 from __future__ import annotations
 

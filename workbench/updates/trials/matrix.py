@@ -1,4 +1,4 @@
-"""All trials of a unit, one after the other: the order, what to do where a unit does not recover, the result."""
+"""All trials of a unit, one after the other, with controls between them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Final
 
 from workbench.errors import Blame, InputError, WorkbenchError
@@ -15,6 +16,7 @@ from workbench.events import Progress
 from workbench.updates.trials.cut_trials import EXPECTED as CUT_EXPECTED
 from workbench.updates.trials.cut_trials import SCENES, cut_boot, cut_confirm, cut_upload
 from workbench.updates.trials.forgeries import forgeries
+from workbench.updates.trials.forgery import When, always
 from workbench.updates.trials.image_trials import try_forgery
 from workbench.updates.trials.line_trials import ATTACKS, try_line
 from workbench.updates.trials.line_trials import EXPECTED as LINE_EXPECTED
@@ -48,39 +50,38 @@ class Entry:
     title: str
     expected: str
     run: Callable[[Unit], Row]
+    why_not: When = always
+    """Why it does not apply to a profile."""
 
 
 def entries(shop: Workshop, *, seed: int, full: bool) -> list[Entry]:
     """All trials, in their order.  The workshop tells which regions an image of the profile has."""
-    found = [
-        Entry(f.name, "image", f.title, f.expected, lambda unit, f=f: try_forgery(unit, f))  # type: ignore[misc]
-        for f in forgeries(shop)
-    ]
-    for name, (title, expected, _) in TRIALS.items():
-        found.append(Entry(name, "update", title, expected, lambda unit, n=name: try_update(unit, n)))  # type: ignore[misc]
-    for name, (title, _) in ATTACKS.items():
-        found.append(
-            Entry(name, "line", title, LINE_EXPECTED, lambda unit, n=name: try_line(unit, n, seed))  # type: ignore[misc]
-        )
-    live: dict[str, tuple[str, Callable[[Unit, str, int], Row]]] = {
+    live: dict[str, tuple[str, Callable[..., Row]]] = {
         "cut-upload": ("power cuts while an image is uploaded", cut_upload),
         "cut-confirm": ("power cuts while an image is confirmed", cut_confirm),
     }
-    for name, (title, cut) in live.items():
-        found.append(
-            Entry(name, "power", title, CUT_EXPECTED, lambda unit, n=name, c=cut: c(unit, n, seed))  # type: ignore[misc]
-        )
-    for name, scene in SCENES.items():
-        found.append(
-            Entry(
-                name,
-                "power",
-                scene.title,
-                CUT_EXPECTED,
-                lambda unit, n=name: cut_boot(unit, n, seed, full=full),  # type: ignore[misc]
-            )
-        )
-    return found
+    return [
+        *(
+            Entry(f.name, "image", f.title, f.expected, partial(try_forgery, forgery=f), f.when)
+            for f in forgeries(shop)
+        ),
+        *(
+            Entry(name, "update", title, expected, partial(try_update, name=name))
+            for name, (title, expected, _) in TRIALS.items()
+        ),
+        *(
+            Entry(name, "line", title, LINE_EXPECTED, partial(try_line, name=name, seed=seed))
+            for name, (title, _) in ATTACKS.items()
+        ),
+        *(
+            Entry(name, "power", title, CUT_EXPECTED, partial(cut, name=name, seed=seed))
+            for name, (title, cut) in live.items()
+        ),
+        *(
+            Entry(name, "power", s.title, CUT_EXPECTED, partial(cut_boot, name=name, seed=seed, full=full))
+            for name, s in SCENES.items()
+        ),
+    ]
 
 
 def chosen(all_: Sequence[Entry], only: Sequence[str]) -> list[Entry]:

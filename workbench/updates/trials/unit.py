@@ -126,14 +126,16 @@ class Unit:
     # -- what it is
 
     def begin(self) -> None:
-        """Finds out what the unit runs.  Raises TrialsImpossible."""
+        """Finds out what the unit runs, after a restart: a counter that waits for one is then raised.
+
+        Raises TrialsImpossible.
+        """
         identity = self.ask()
         if identity is None:
             raise TrialsImpossible("the board does not say over SMP what it is")
         if identity.profile != self.profile.name:
             raise TrialsImpossible(f"the board has profile {identity.profile}, not {self.profile.name}")
-        if not identity.confirmed:
-            identity = self.restart().identity
+        identity = self.restart().identity
         if identity is None or not identity.confirmed:
             raise TrialsImpossible("the board does not come to a confirmed image")
         self.note(identity)

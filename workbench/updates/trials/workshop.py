@@ -28,8 +28,8 @@ HARMLESS: Final = b"Nothing reads this text: 64 bytes that a trial changes at wi
 class Workshop:
     """A unit, what it runs, and what its makers have.
 
-    `running` is the version in slot 0, which was signed at `running_signed_s`; `next` is higher.  `counter` is the
-    unit's security counter, which the good release has too.  Times are seconds since 1970 UTC.
+    `running` is the version in slot 0, which was signed at `running_signed_s`; `next` is higher.  `counter`
+    is the unit's security counter, which the good release has too.  Times are seconds since 1970 UTC.
     """
 
     profile: Profile
@@ -145,8 +145,8 @@ class Workshop:
     def recomputed(self, image: Image) -> bytes:
         """What an attacker without keys makes of a changed plain image.
 
-        The hash is right; payload's key, signature and MAC are those of the good release.  An encrypted payload is
-        changed as its plaintext was: in counter mode that needs no key, only the old plaintext.
+        The hash is right; payload's key, signature and MAC are those of the good release.  An encrypted
+        payload is changed as its plaintext was: in counter mode that needs no key, only the old plaintext.
         """
         image = fitted(image)
         old = parse(self.good)
