@@ -131,8 +131,9 @@ def trial(
         from workbench.images import keys as key_folders
         from workbench.images.profile import load_profile
         from workbench.station.demo import FIRMWARE
-        from workbench.station.trials import FIRST, FIRST_COUNTER, Plan, trial_keys
+        from workbench.station.trials import FIRST, FIRST_COUNTER, Plan, listed, trial_keys
         from workbench.updates.provision import find_firmware
+        from workbench.updates.trials.matrix import chosen
 
         with job.run.step("load", f"loading profile {profile}, keys and firmware"):
             found = load_profile(profile, bench_folder=job.bench.folder)
@@ -146,6 +147,7 @@ def trial(
                 setup="always" if setup else "never" if keys is not None else "if-needed",
                 permit_identity=permit_identity,
             )
+            chosen(listed(job.slot.target.name, found, plan.keys), plan.only)
         _try(job, plan, report, junit)
 
     perform(Verb("trial", work, result_words), choice)

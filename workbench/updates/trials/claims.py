@@ -39,6 +39,10 @@ def _counter(value: int) -> Tlv:
     return Tlv(TlvType.SEC_CNT, struct.pack("<I", value))
 
 
+def _severity(value: int) -> Tlv:
+    return Tlv(TlvType.SEVERITY, bytes((value,)))
+
+
 def _with_flag(shop: Workshop, flag: int) -> bytes:
     header = replace(shop.plain.header, flags=shop.plain.header.flags | flag)
     return shop.sealed(replace(shop.plain, header=header))
@@ -219,6 +223,18 @@ CLAIMS: Final[tuple[Forgery, ...]] = (
         _second_counter,
         Reason.TLV,
         when=if_counting,
+    ),
+    forged(
+        "severity-twice",
+        "properly sealed, optional and critical at once",
+        lambda shop: shop.with_protected([*shop.plain.protected, _severity(0), _severity(2)]),
+        Reason.TLV,
+    ),
+    forged(
+        "severity-added",
+        "made critical by somebody, outside the protected area",
+        lambda shop: shop.with_tlvs(lambda old: (*old, _severity(2))),
+        Reason.TLV,
     ),
     forged("hash-twice", "a second hash", _second_hash, Reason.TLV),
     forged(

@@ -193,6 +193,7 @@ class Unit:
         while time.monotonic() < deadline:
             self.site.check()
             try:
+                self.device.images(timeout_s=POLL_S, tries=1)
                 return self.device.identity()
             except (SmpSilent, SmpGarbled, SmpRefused):
                 continue
