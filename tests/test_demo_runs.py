@@ -46,6 +46,11 @@ def test_the_demo_flashes_cuts_and_recovers(tmp_path: Path, samples: Path) -> No
     assert boards["v1"]["version"] != boards["v2"]["version"]
     assert cut["sectors_new"] > 0 < cut["sectors_blank"]
     assert recovered["skipped"] == cut["sectors_new"] * 1024
+    secure = last["result"]["secure"]
+    assert (secure["version"], secure["broken"]) == ("1.1.0", [])
+    assert {"hash", "challenge", "confirmed"} <= set(secure["verified"])
+    assert secure["attacks_held"] >= 6
+    assert set(secure["cuts"]) == {"slot 0", "slot 1", "state", "swap log"}
     assert all(
         slot.need_power().state() == "off"
         for slot in load_bench(tmp_path / "bench" / BENCH_FILE).slots.values()

@@ -84,7 +84,7 @@ def test_each_region_of_the_image_has_a_flipped_bit(shops: Shops) -> None:
 
 
 def test_trials_are_chosen_by_name_pattern_and_group(shops: Shops) -> None:
-    all_ = entries(shops("tier-2-ecdsa"), seed=1, full=False)
+    all_ = entries(shops("tier-2-ecdsa"), seed=1)
     assert [e.name for e in chosen(all_, ["expired"])] == ["expired"]
     assert {e.group for e in chosen(all_, ["line", "cut-*"])} == {"line", "power"}
     assert len({e.name for e in all_}) == len(all_)

@@ -120,11 +120,11 @@ def test_phases_are_told_by_what_an_operation_touched() -> None:
 
 def test_a_sample_is_the_same_for_a_seed_and_touches_every_phase() -> None:
     operations = [Outcome(0, None, 0x3F000)] * 5 + [Outcome(0, None)] * 900 + [Outcome(0, None, 0x3E800)] * 40
-    some = choose(operations, AREAS, 7, full=False)
-    assert some == choose(operations, AREAS, 7, full=False) != choose(operations, AREAS, 8, full=False)
+    some = choose(operations, AREAS, 7)
+    assert some == choose(operations, AREAS, 7) != choose(operations, AREAS, 8)
     assert {1, 5, 6, 905, 906, 945} <= set(some)
     assert len(some) < 60
-    assert choose(operations, AREAS, 7, full=True) == list(range(1, 946))
+    assert choose(operations, AREAS, 7, sample=None) == list(range(1, 946))
 
 
 ROWS = [

@@ -43,7 +43,7 @@ TABLE: Final[dict[str, Entry]] = {
     "console": Entry("console", "Talk to a board over its serial line.", _WORK),
     "image": Entry("image", "Build, sign, encrypt, inspect and verify firmware images.", _MAKE),
     "provision": Entry("provision", "Give a unit its bootloader, application, keys and identity.", _WORK),
-    "update": Entry("update", "Bring a new image into a device over its serial line.", _WORK),
+    "update": Entry("update", "Bring a new image into a device over SMP, and see that it runs.", _WORK),
     "trial": Entry("trial", "Attack a board's bootloader and application, and see whether they hold.", _WORK),
     "records": Entry("records", "List and show what earlier runs did.", _KEEP),
 }

@@ -35,6 +35,8 @@ ATTACKS: Final = (
     "other-class",
 )
 CUTS: Final = ("cut-install",)
+CUT_SAMPLE: Final = 4
+"""Power cuts by lot in each phase of the update."""
 PRELOAD: Final = ("workbench.station.provision", "workbench.station.trials", "workbench.station.update")
 """Worth importing once, before processes are forked."""
 
@@ -115,7 +117,14 @@ def attack_board(
 
     slot = load_bench(bench).slot(name)
     profile, keys = _profile(), _keys(slot)
-    plan = Plan(profile=profile, keys=keys, firmware=_firmware(slot, profile, firmware), only=only, seed=seed)
+    plan = Plan(
+        profile=profile,
+        keys=keys,
+        firmware=_firmware(slot, profile, firmware),
+        only=only,
+        seed=seed,
+        sample=CUT_SAMPLE,
+    )
     with hold(slot, purpose=PURPOSE, emit=emit) as held:
         rows = run_trials(held, plan, step=_no_step, emit=emit, check=held.check)
     verdicts = Counter(str(row.verdict) for row in rows)

@@ -23,6 +23,7 @@ from workbench.station.provision import UNITS, Step, provision
 from workbench.station.slots import Held, debugging, hold
 from workbench.station.update import Printed, settings_of
 from workbench.updates.provision import Firmware
+from workbench.updates.trials.cuts import SAMPLE
 from workbench.updates.trials.matrix import Entry, chosen, entries, run_matrix
 from workbench.updates.trials.model import Row, TrialsImpossible
 from workbench.updates.trials.unit import Site, Unit
@@ -43,6 +44,7 @@ class Plan:
                      these keys and answers
     permit_identity  it may lose an identity that it has
     full             cut the power at every flash word
+    sample           else at so many of each phase of a boot, beside its ends
     """
 
     profile: Profile
@@ -51,6 +53,7 @@ class Plan:
     only: tuple[str, ...] = ()
     seed: int = 0
     full: bool = False
+    sample: int = SAMPLE
     setup: Literal["always", "if-needed", "never"] = "never"
     permit_identity: bool = False
 
@@ -78,7 +81,7 @@ def listed(target: str, profile: Profile, keys: KeyFolder) -> list[Entry]:
         running_signed_s=now_s,
         signed_s=now_s,
     )
-    return entries(shop, seed=0, full=False)
+    return entries(shop, seed=0)
 
 
 def needs_setup(
@@ -171,7 +174,9 @@ def run_trials(held: Held, plan: Plan, *, step: Step, emit: Emit, check: Callabl
     with unit_in(held, plan, emit, check) as unit:
         with step("begin", "asking the board what it runs"):
             unit.begin()
-            picked: Sequence[Entry] = chosen(entries(unit.shop, seed=plan.seed, full=plan.full), plan.only)
+            picked: Sequence[Entry] = chosen(
+                entries(unit.shop, seed=plan.seed, sample=None if plan.full else plan.sample), plan.only
+            )
         rows = []
         with step("trials", f"{len(picked)} trials of profile {plan.profile.name}"):
             for row in run_matrix(unit, picked, None):

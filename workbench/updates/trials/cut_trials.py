@@ -76,7 +76,7 @@ SCENES: Final[dict[str, Scene]] = {
 }
 
 
-def cut_boot(unit: Unit, name: str, seed: int, *, full: bool) -> Row:
+def cut_boot(unit: Unit, name: str, seed: int, *, sample: int | None) -> Row:
     """Cuts at the flash operations of one boot, clean and torn."""
     scene = SCENES[name]
     power = unit.site.power
@@ -89,19 +89,19 @@ def cut_boot(unit: Unit, name: str, seed: int, *, full: bool) -> Row:
     if isinstance(rule, str):
         return _row(name, scene.title, Tally(), rule, began_s, seed)
     if isinstance(power, SweepingSwitch):
-        tally = _sweep(unit, power, rule, seed, full=full)
+        tally = _sweep(unit, power, rule, seed, sample=sample)
         boot = _after(unit)
     else:
         tally, boot = _cut_once(unit, power, rule, seed)
     return _row(name, scene.title, tally, _aftermath(unit, boot, rule), began_s, seed)
 
 
-def _sweep(unit: Unit, power: SweepingSwitch, rule: Rule, seed: int, *, full: bool) -> Tally:
+def _sweep(unit: Unit, power: SweepingSwitch, rule: Rule, seed: int, *, sample: int | None) -> Tally:
     """Every chosen point of one boot, in both modes; the board itself is off and takes no part."""
     power.off()
     recording = power.record_boot(UNTIL, RECORD_S)
     areas = areas_of(unit.site.target)
-    points = choose(recording.operations, areas, seed, full=full)
+    points = choose(recording.operations, areas, seed, sample=sample)
 
     def outcomes() -> Iterator[CutOutcome]:
         done = 0

@@ -53,11 +53,13 @@ def areas_of(target: Target) -> Areas:
     )
 
 
-def choose(operations: Sequence[FlashOperation], areas: Areas, seed: int, *, full: bool) -> list[int]:
-    """Points to cut at, the first operation is 1: all, or of each phase its ends, each erase's neighbours by
-    lot, and a sample.
+def choose(
+    operations: Sequence[FlashOperation], areas: Areas, seed: int, *, sample: int | None = SAMPLE
+) -> list[int]:
+    """Points to cut at, the first operation is 1: of each phase its ends, `sample` by lot, and some of its
+    erases; without a `sample` all there are.
     """
-    if full:
+    if sample is None:
         return list(range(1, len(operations) + 1))
     dice = random.Random(seed)
     by_phase: dict[str, list[int]] = {}
@@ -65,9 +67,9 @@ def choose(operations: Sequence[FlashOperation], areas: Areas, seed: int, *, ful
         by_phase.setdefault(areas.of(operation), []).append(point)
     chosen: set[int] = {1, len(operations)} if operations else set()
     for points in by_phase.values():
-        chosen |= {points[0], points[-1], *dice.sample(points, min(SAMPLE, len(points)))}
+        chosen |= {points[0], points[-1], *dice.sample(points, min(sample, len(points)))}
         erases = [point for point in points if operations[point - 1].kind == "page"]
-        chosen |= set(dice.sample(erases, min(SAMPLE // 3, len(erases))))
+        chosen |= set(dice.sample(erases, min(sample // 3, len(erases))))
     return sorted(chosen)
 
 

@@ -15,6 +15,7 @@ from workbench.errors import Blame, InputError, WorkbenchError
 from workbench.events import Progress
 from workbench.updates.trials.cut_trials import EXPECTED as CUT_EXPECTED
 from workbench.updates.trials.cut_trials import SCENES, cut_boot, cut_confirm, cut_upload
+from workbench.updates.trials.cuts import SAMPLE
 from workbench.updates.trials.forgeries import forgeries
 from workbench.updates.trials.forgery import When, always
 from workbench.updates.trials.image_trials import try_forgery
@@ -54,7 +55,7 @@ class Entry:
     """Why it does not apply to a profile."""
 
 
-def entries(shop: Workshop, *, seed: int, full: bool) -> list[Entry]:
+def entries(shop: Workshop, *, seed: int, sample: int | None = SAMPLE) -> list[Entry]:
     """All trials, in their order.  The workshop tells which regions an image of the profile has."""
     live: dict[str, tuple[str, Callable[..., Row]]] = {
         "cut-upload": ("power cuts while an image is uploaded", cut_upload),
@@ -78,7 +79,9 @@ def entries(shop: Workshop, *, seed: int, full: bool) -> list[Entry]:
             for name, (title, cut) in live.items()
         ),
         *(
-            Entry(name, "power", s.title, CUT_EXPECTED, partial(cut_boot, name=name, seed=seed, full=full))
+            Entry(
+                name, "power", s.title, CUT_EXPECTED, partial(cut_boot, name=name, seed=seed, sample=sample)
+            )
             for name, s in SCENES.items()
         ),
     ]
