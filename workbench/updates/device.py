@@ -14,9 +14,13 @@ from workbench.wires.smp_errors import WORKBENCH_GROUP, SmpGarbled, SmpRefused, 
 from workbench.wires.smp_message import Op, Request
 
 OS, IMG, OWN = 0, 1, WORKBENCH_GROUP
-READ_TRIES: Final = 3
+READ_TRIES: Final = 4
 SET_S: Final = 20.0
 """Marking an image may make the device erase or write flash, and read the image once."""
+SET_TRIES: Final = 3
+RESET_S: Final = 3.0
+CHALLENGE_S: Final = 8.0
+"""A slow core signs for seconds."""
 CONSENT_NEEDED: Final = 3
 BUSY: Final = 4
 
@@ -62,6 +66,12 @@ class Images:
     def other(self) -> SlotImage | None:
         """The image in the other slot."""
         return next((i for i in self.all if not i.active and i.image == 0), None)
+
+    def has_taken(self, digest: bytes | None, *, confirm: bool) -> bool:
+        """Whether `Device.set_image` has been done already."""
+        if digest is None:
+            return self.active is not None and self.active.confirmed
+        return any(i.hash == digest and i.pending and (i.permanent or not confirm) for i in self.all)
 
     def as_json(self) -> list[dict[str, Any]]:
         """For records."""
@@ -134,19 +144,43 @@ class Device:
 
     def set_image(self, digest: bytes | None, *, confirm: bool) -> Images:
         """Marks the image with that hash for the next start (`confirm`: for good), or confirms the running
-        one where there is no hash."""
+        one where there is no hash.
+
+        Where the answer is lost the device is asked what it has come to, and told again.
+        """
         what = "to confirm the image" if confirm else "to test the image"
         body: dict[str, object] = {"confirm": confirm}
         if digest is not None:
             body["hash"] = digest
-        return _images(self.smp.call(Request(what, Op.WRITE, IMG, 0, body), timeout_s=SET_S))
+        asked = Request(what, Op.WRITE, IMG, 0, body)
+        for _ in range(SET_TRIES - 1):
+            try:
+                return _images(self.smp.call(asked, timeout_s=SET_S))
+            except SmpSilent:
+                images = self.images()
+                if images.has_taken(digest, confirm=confirm):
+                    return images
+        return _images(self.smp.call(asked, timeout_s=SET_S))
 
     def reset(self) -> None:
-        """Restarts it; a device that restarts before it has answered is as good."""
+        """Restarts it; a device that restarts before it has answered is as good.
+
+        A request that was lost is sent again only to a device that still answers with an image that waits: a
+        second restart would take an image on trial back.
+        """
+        for _ in range(SET_TRIES):
+            try:
+                self.smp.call(Request("to restart", Op.WRITE, OS, 5), timeout_s=RESET_S)
+                return
+            except SmpSilent:
+                if not self._still_waits():
+                    return
+
+    def _still_waits(self) -> bool:
         try:
-            self.smp.call(Request("to restart", Op.WRITE, OS, 5), timeout_s=3.0)
-        except SmpSilent:
-            return
+            return any(image.pending for image in self.images(timeout_s=RESET_S / 3, tries=1).all)
+        except (SmpSilent, SmpRefused, SmpGarbled):
+            return False
 
     def identity(self) -> Identity | None:
         """What it says of itself; None where it does not know our group."""
@@ -156,7 +190,7 @@ class Device:
     def challenge(self, nonce: bytes) -> ChallengeAnswer:
         """Its statement over a fresh `nonce`."""
         asked = Request("an answer to a challenge", Op.WRITE, OWN, 1, {"nonce": nonce})
-        body = self.smp.call(asked, timeout_s=15.0, tries=2)
+        body = self.smp.call(asked, timeout_s=CHALLENGE_S, tries=SET_TRIES + 1)
         found = body.get("alg"), body.get("statement"), body.get("sig")
         if not (isinstance(found[0], str) and isinstance(found[1], bytes) and isinstance(found[2], bytes)):
             raise SmpGarbled("the answer to a challenge lacks its algorithm, statement or signature")
