@@ -102,16 +102,18 @@ def test_identity_area_is_where_the_factory_writes(tmp_path: Path) -> None:
 
 
 SOURCES: Final = {
-    "sources.list": "# deb http://deb.debian.org/debian old main\n"
-    "deb http://deb.debian.org/debian bookworm main contrib\n"
-    "deb-src http://deb.debian.org/debian bookworm main\n"
+    "sources.list": "# deb http://archive.example/debian old main\n"
+    "deb http://archive.example/debian bookworm main contrib\n"
+    "deb-src http://archive.example/debian bookworm main\n"
     "deb [arch=amd64 signed-by=/usr/share/x.gpg] https://mirror.example/debian bookworm-updates main\n"
     "deb https://packages.example/tool stable main\n",
-    "sources.list.d/debian.sources": "Types: deb deb-src\nURIs: http://deb.debian.org/debian\n"
+    "sources.list.d/debian.sources": "Types: deb deb-src\nURIs: http://archive.example/debian\n"
     "Suites: trixie trixie-updates\nComponents: main\nSigned-By: /usr/share/keyrings/y.gpg\n\n"
-    "Types: deb\nURIs: http://ftp.xy.debian.org/debian/\nSuites: sid\nComponents: non-free\n\n"
-    "Types: deb\nEnabled: no\nURIs: http://deb.debian.org/debian\nSuites: off\nComponents: main\n\n"
-    "Types: deb\nURIs: https://other.example/apt\nSuites: stable\nComponents: main\n",
+    "Types: deb\nURIs: http://near.example/debian/\nSuites: sid\nComponents: non-free\n\n"
+    "Types: deb\nEnabled: no\nURIs: http://archive.example/debian\nSuites: off\nComponents: main\n\n"
+    "Types: deb\nURIs: https://other.example/apt\nSuites: stable\nComponents: main\n\n"
+    "Types: deb\nURIs: https://proxy.example/d\nSuites: sid\nComponents: main\n"
+    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
 }
 
 
@@ -131,10 +133,11 @@ def test_sources_are_asked_of_debian_only(tmp_path: Path) -> None:
     assert all(line.startswith("deb-src ") for line in said)
     found = sorted(re.sub(r"\[.*?\] ", "", line) for line in said)
     assert found == [
-        "deb-src http://deb.debian.org/debian bookworm main",
-        "deb-src http://deb.debian.org/debian trixie main",
-        "deb-src http://deb.debian.org/debian trixie-updates main",
+        "deb-src http://archive.example/debian bookworm main",
+        "deb-src http://archive.example/debian trixie main",
+        "deb-src http://archive.example/debian trixie-updates main",
         "deb-src https://mirror.example/debian bookworm-updates main",
+        "deb-src https://proxy.example/d sid main",
     ]
     assert sum("/x.gpg" in line for line in said) == 1
     assert sum("/y.gpg" in line for line in said) == 2
