@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from workbench.boards.bench import Slot
 from workbench.events import Emit, Json, Notice, Observed
@@ -22,6 +22,7 @@ from workbench.images.keys import KeyFolder
 from workbench.images.profile import Profile, refuse_unbuildable
 from workbench.station.journal import utc_now
 from workbench.station.slots import debugging, hold
+from workbench.updates.challenge_keys import UNITS
 from workbench.updates.fit import carrier_of, refuse_misfits
 from workbench.updates.provision import (
     START_S,
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 Step = Callable[[str, str], AbstractContextManager[None]]
 """As `Run.step`: a step's stable name and its words."""
-
-UNITS: Final = "units"
-"""Folder in a key folder with the public keys of units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +103,9 @@ def provision(
         with step("start", "starting the unit"), _console(slot, emit) as console:
             version = start_unit(debug, console, plan, emit, start_s)
         with step("ask", "asking the unit who it is"):
-            ask_unit(slot, plan, emit, held.check)
+            told = ask_unit(slot, plan, emit, held.check)
         with step("file", "filing the unit's public key"):
-            filed = file_unit(keys.path, slot.name, plan, emit)
+            filed = file_unit(keys.path, slot.name, plan, emit, told)
     return Provisioned(
         chip_id=plan.chip_id,
         profile=profile.name,
@@ -120,8 +118,8 @@ def provision(
     )
 
 
-def ask_unit(slot: Slot, plan: UnitPlan, emit: Emit, check: Callable[[], object]) -> None:
-    """Has the unit say over its serial line who it is.
+def ask_unit(slot: Slot, plan: UnitPlan, emit: Emit, check: Callable[[], object]) -> str | None:
+    """Has the unit say over its serial line who it is; returns the chip ID that it tells.
 
     An application that speaks no SMP is let pass, with a remark.
     Raises UnitDisagrees, SmpRefused, SmpGarbled.
@@ -138,21 +136,24 @@ def ask_unit(slot: Slot, plan: UnitPlan, emit: Emit, check: Callable[[], object]
         identity = None
     if identity is None:
         emit(Notice(level="warning", text=f"slot {slot.name}: the application does not tell its identity"))
-        return
+        return None
     verify_identity(identity, plan, emit)
+    return identity.chip[::-1].hex()
 
 
-def file_unit(folder: Path, slot: str, plan: UnitPlan, emit: Emit) -> Path | None:
+def file_unit(folder: Path, slot: str, plan: UnitPlan, emit: Emit, told: str | None = None) -> Path | None:
     """The unit's public key and what it is, in `units/`; returns the key's file, None where there is no key.
 
-    A unit without a chip ID is filed under its slot.  An entry of the same unit is replaced: the unit has no
+    Where the probe cannot read a chip ID it is the one that the unit has `told`; a unit without any is filed
+    under its slot.  An entry of the same unit is replaced: the unit has no
     other key any more.
     """
-    name = plan.chip_id or f"slot-{slot}"
+    chip = plan.chip_id or told
+    name = chip or f"slot-{slot}"
     units = folder / UNITS
     origin = None if plan.device_public_pem is None else "injected"
     entry: dict[str, Json] = {
-        "chip": plan.chip_id,
+        "chip": chip,
         "target": plan.target.name,
         "profile": plan.profile.name,
         "device_key": origin,

@@ -19,9 +19,10 @@ from workbench.images.profile import Profile
 from workbench.images.profile_keys import kinds_for
 from workbench.images.tlvs import Version
 from workbench.probes.session import Debug
-from workbench.station.provision import UNITS, Step, provision
+from workbench.station.provision import Step, provision
 from workbench.station.slots import Held, debugging, hold
 from workbench.station.update import Printed, settings_of
+from workbench.updates.challenge_keys import UNITS
 from workbench.updates.provision import Firmware
 from workbench.updates.trials.cuts import SAMPLE
 from workbench.updates.trials.matrix import Entry, chosen, entries, run_matrix

@@ -78,12 +78,11 @@ SCENES: Final[dict[str, Scene]] = {
 
 def cut_boot(unit: Unit, name: str, seed: int, *, sample: int | None) -> Row:
     """Cuts at the flash operations of one boot, clean and torn."""
-    scene = SCENES[name]
-    power = unit.site.power
+    scene, power = SCENES[name], _cutting(unit)
     if name == "cut-counter" and unit.profile.rollback.counter == "none":
         return not_run(name, GROUP, scene.title, EXPECTED, "the profile has no security counter")
-    if not isinstance(power, CuttingSwitch):
-        return not_run(name, GROUP, scene.title, EXPECTED, _no_cuts(power))
+    if power is None:
+        return not_run(name, GROUP, scene.title, EXPECTED, _no_cuts(unit.site.power))
     began_s = time.monotonic()
     rule = scene.prepare(unit)
     if isinstance(rule, str):
@@ -150,9 +149,9 @@ def _count(tally: Tally, areas: Areas, power: CuttingSwitch, boot: Boot, rule: R
 
 def cut_upload(unit: Unit, name: str, seed: int) -> Row:
     """Cuts while an image is uploaded: the unit runs what it ran, and takes the image afterwards."""
-    title, power = "power cuts while an image is uploaded", unit.site.power
-    if not isinstance(power, CuttingSwitch):
-        return not_run(name, GROUP, title, EXPECTED, _no_cuts(power))
+    title, power = "power cuts while an image is uploaded", _cutting(unit)
+    if power is None:
+        return not_run(name, GROUP, title, EXPECTED, _no_cuts(unit.site.power))
     began_s = time.monotonic()
     shop, tally, areas = unit.shop, Tally(), areas_of(unit.site.target)
     dice = random.Random(seed)
@@ -183,9 +182,9 @@ def _until_gone(unit: Unit, image: bytes) -> None:
 
 def cut_confirm(unit: Unit, name: str, seed: int) -> Row:
     """Cuts while the confirmation is written: the new image stays, or the old one comes back."""
-    title, power = "power cuts while an image is confirmed", unit.site.power
-    if not isinstance(power, CuttingSwitch):
-        return not_run(name, GROUP, title, EXPECTED, _no_cuts(power))
+    title, power = "power cuts while an image is confirmed", _cutting(unit)
+    if power is None:
+        return not_run(name, GROUP, title, EXPECTED, _no_cuts(unit.site.power))
     began_s = time.monotonic()
     tally, areas, dice = Tally(), areas_of(unit.site.target), random.Random(seed)
     problem: str | None = None
@@ -224,8 +223,15 @@ def _aftermath(unit: Unit, boot: Boot, rule: Rule, *, again: bool = True) -> str
     return unit.update() if again else None
 
 
+def _cutting(unit: Unit) -> CuttingSwitch | None:
+    """The switch, where it can cut at an operation, and the board has flash to cut at."""
+    power = unit.site.power
+    able = "power-cut" in unit.site.target.capabilities
+    return power if able and isinstance(power, CuttingSwitch) else None
+
+
 def _no_cuts(power: PowerSwitch | None) -> str:
-    return "the slot has no power switch" if power is None else "the switch cannot cut at a chosen operation"
+    return "the slot has no power switch" if power is None else "nothing can be cut at a chosen operation"
 
 
 def _row(name: str, title: str, tally: Tally, problem: str | None, began_s: float, seed: int) -> Row:
