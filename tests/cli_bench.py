@@ -17,7 +17,7 @@ from typing import Any
 from workbench.events import SCHEMA
 
 PROGRAM = str(Path(sys.executable).with_name("workbench"))
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.firmware_emulator import built_samples
 from workbench.boards.bench import Bench, load_bench
 from workbench.boards.bench_write import write_virtual_bench
+
+# How long an example takes says nothing on a machine that does other things as well.
+settings.register_profile("workbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("workbench")
 
 pytest_plugins = ["pytester", "tests.fixtures_postgres", "tests.fixtures_twins"]
 

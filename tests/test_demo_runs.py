@@ -15,7 +15,7 @@ from workbench.boards.bench import BENCH_FILE, load_bench
 from workbench.boards.bench_write import BenchUnwritable
 from workbench.station.demo import EmulatorMissing, FirmwareMissing, NotTheDemoBench, find_images, make_bench
 
-LIMIT_S = 180
+LIMIT_S = 420
 SEED = 7
 
 
