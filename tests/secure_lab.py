@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import random
 import re
 import struct
-import subprocess
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from tests.provisioning_lab import built
 from tests.twin_lab import ROOT, Line, attached
 from workbench.images import keys as key_files
 from workbench.images.keys import KeyFolder, Kind
@@ -54,21 +53,8 @@ NVMC_ERASEALL: Final = 0x4001E50C
 
 
 def build_boot(profile: str, chip: str = "nrf51") -> Path:
-    """The bootloader's folder, built if that is needed; tests in other processes wait."""
-    BUILT.mkdir(parents=True, exist_ok=True)
-    with (BUILT / ".tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run([ROOT / "scripts/fetch-bearssl"], check=True, stdin=subprocess.DEVNULL, timeout=300)
-        done = subprocess.run(
-            ["make", "-C", str(SECURE), "boot", f"PROFILE={profile}", f"CHIP={chip}"],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=300,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return BUILT / chip / profile
+    """The folder of the profile's bootloader, built if that is needed; tests in other processes wait."""
+    return built(profile, chip) / "secure" / chip / profile
 
 
 @dataclass(frozen=True)

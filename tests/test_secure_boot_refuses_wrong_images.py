@@ -2,135 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import struct
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 
+from tests.boot_refusals import REASONS, Lab, about, all_profiles, lab, labs, one_of_each_kind, signed
 from tests.secure_lab import (
     COUNTER,
-    FLOOR_S,
-    NOW_S,
     REQUEST_TEST,
     SLOT0,
     SLOT1,
     STATE,
-    Board,
     BootState,
-    Maker,
-    bench,
-    board_on,
-    maker,
-    newest_state,
     plain,
 )
-from tests.twin_lab import twin_in
 from workbench.images.build import Seal, seal_image
-from workbench.images.certificates import Issuer, der, issue, name, new_key
 from workbench.images.encryption import Encryption
-from workbench.images.format import PROTECTED_MAGIC, Flag, Image, assemble, encode_area, parse
+from workbench.images.format import Flag, assemble, parse
 from workbench.images.provisioning import build_page, parse_page
 from workbench.images.tlvs import Dependency, Tlv, TlvType, Version
 
-REASONS = {
-    "magic": 16, "size": 17, "tlv": 18, "hash": 19, "signature": 20, "signer-chain": 21, "signer-time": 22,
-    "signer-purpose": 23, "counter": 24, "version": 25, "vid": 26, "cid": 27, "decrypt": 28, "mac": 29,
-    "not-bootable": 30, "dependency": 31, "unsupported": 32, "not-provisioned": 33,
-}  # fmt: skip
-RUNNING = {"counter": 5, "seed": 1}
-
-
-@dataclass
-class Lab:
-    """A board of one profile, and who makes its images."""
-
-    board: Board
-    made: Maker
-    other: Maker
-    base: dict[int, bytes]
-    running: bytes
-
-    def image(self, version: str = "1.1.0", *, by: Maker | None = None, **more: Any) -> bytes:
-        """A good image, unless `more` or another maker spoils it."""
-        made = by or self.made
-        unit = {"chip_id": self.board.chip_id} if made.profile.per_unit else {}
-        return made.image(version, **{"counter": 5, "seed": 2, **unit, **more})
-
-    def seal(self, by: Maker | None = None) -> Seal:
-        """Who signs."""
-        keys = (by or self.made).keys
-        return Seal(signing_key=keys.signer_key)
-
-    def forged(self, change: Callable[[Image], Image]) -> bytes:
-        """A plain image that was changed and then signed by the rightful signer."""
-        changed = change(parse(self.image(encrypt=False)))
-        size = len(encode_area(changed.protected, PROTECTED_MAGIC))
-        changed = replace(changed, header=replace(changed.header, protected_size=size))
-        return seal_image(changed, self.seal()).encode()
-
-    def try_install(self, image: bytes, **changes: bytes) -> tuple[list[str], int]:
-        """What the bootloader says to a request to install it, and the result that it leaves."""
-        request = BootState(phase=REQUEST_TEST).encode()
-        contents = {**self.base, SLOT0: self.running, SLOT1: image[: 101 * 1024], STATE: request}
-        self.board.fill(contents | {int(at, 0): data for at, data in changes.items()})
-        said = self.board.boot()
-        return said, newest_state(self.board.flash()).last_result
-
-    def assert_refused(self, image: bytes, reason: str) -> None:
-        """It is refused for that reason, and the old image starts."""
-        said, result = self.try_install(image)
-        assert said[1:] == [f"slot 1 refused: {reason}", "starting 1.0.0"]
-        assert result == REASONS[reason]
-
-
-@pytest.fixture(scope="module")
-def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
-    """Boards by profile, each made when it is first asked for."""
-    folder, known = tmp_path_factory.mktemp("secure"), dict[str, Lab]()
-    with contextlib.ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setenv(
-            "WORKBENCH_RUNTIME", stack.enter_context(tempfile.TemporaryDirectory(prefix="wb-", dir="/tmp"))
-        )
-
-        def lab(profile: str) -> Lab:
-            if profile not in known:
-                made = maker(profile, folder / profile)
-                board = stack.enter_context(board_on(stack.enter_context(twin_in(folder, profile))))
-                unit = board.chip_id if made.profile.per_unit else None
-                running = plain(made.image("1.0.0", chip_id=unit, **RUNNING), made, unit)
-                known[profile] = Lab(
-                    board,
-                    made,
-                    maker(profile, folder / "other" / profile),
-                    bench(profile, board, made),
-                    running,
-                )
-            return known[profile]
-
-        yield lab
-
-
-@pytest.fixture
-def lab(labs: Callable[[str], Lab], request: pytest.FixtureRequest) -> Lab:
-    """The board of the profile that the test is about."""
-    return labs(request.param)
-
-
-def about(*profiles: str) -> pytest.MarkDecorator:
-    """The test is about these profiles."""
-    return pytest.mark.parametrize("lab", profiles, indirect=True)
-
-
-all_profiles = about("tier-1", "tier-1-plus", "tier-2-ecdsa", "tier-2-rsa")
-one_of_each_kind = about("tier-1", "tier-2-rsa")
-signed = about("tier-2-ecdsa", "tier-2-rsa")
+__all__ = ["lab", "labs"]  # fixtures
 
 
 def patched(image: bytes, at: int, data: bytes) -> bytes:
@@ -320,136 +213,6 @@ def test_tier_1_takes_what_anybody_with_the_shared_key_made(lab: Lab) -> None:
     evil = replace(found, payload=found.payload[:-4] + b"evil", tlvs=())
     forged = seal_image(evil, Seal(encryption=Encryption(lab.made.keys.kek, 128))).encode()
     assert lab.try_install(forged)[0][1:] == ["installing", "starting 1.1.0"]
-
-
-# --- signatures and signers ---
-
-
-@signed
-def test_a_stripped_or_wrong_signature(lab: Lab) -> None:
-    found = parse(lab.image())
-    kinds = (TlvType.ECDSA_SIG, TlvType.RSA2048_PSS)
-    signature = next(t for t in found.tlvs if t.type in kinds)
-    others = tuple(t for t in found.tlvs if t != signature)
-
-    def signed(*more: Tlv) -> bytes:
-        return assemble(found.header, found.payload, found.protected, (*others, *more))
-
-    lab.assert_refused(signed(), "tlv")
-    of_another = parse(lab.image(seed=7)).need(signature.type)
-    lab.assert_refused(signed(Tlv(signature.type, of_another)), "signature")
-    lab.assert_refused(signed(Tlv(signature.type, signature.value[:-1])), "signature")
-    lab.assert_refused(signed(Tlv(signature.type, b"")), "signature")
-    lab.assert_refused(signed(Tlv(signature.type, bytes(256))), "signature")
-    for kind in {*kinds, TlvType.ED25519, TlvType.RSA3072_PSS} - {signature.type}:
-        lab.assert_refused(signed(Tlv(kind, signature.value)), "unsupported")
-        lab.assert_refused(signed(signature, Tlv(kind, signature.value)), "unsupported")
-
-
-@signed
-def test_a_key_hash_of_another_key(lab: Lab) -> None:
-    image = lab.image()
-    lab.assert_refused(image.replace(parse(image).need(TlvType.KEYHASH), bytes(32)), "signature")
-
-
-@signed
-def test_a_signer_of_another_root(lab: Lab) -> None:
-    lab.assert_refused(lab.image(by=lab.other, encrypt=False), "signer-chain")
-    chain = b"".join(lab.made.keys.signer_chain)
-    foreign = parse(lab.image(by=lab.other, encrypt=False))
-    named = tuple(Tlv(t.type, chain) if t.type == TlvType.SIGNER_CHAIN else t for t in foreign.protected)
-    forged = replace(foreign, protected=named)
-    size = len(encode_area(named, PROTECTED_MAGIC))
-    forged = replace(forged, header=replace(foreign.header, protected_size=size))
-    image = seal_image(forged, lab.seal(lab.other)).encode()
-    lab.assert_refused(image, "signature")  # the rightful chain, another's key
-
-
-@signed
-def test_a_chain_that_is_none(lab: Lab) -> None:
-    good = b"".join(lab.made.keys.signer_chain)
-    for chain in (b"", b"\x30", b"\x30\x82\xff\xff" + good[4:], good + b"\x30\x80", good[:-1], bytes(900)):
-        forged = lab.forged(
-            lambda i, c=chain: replace(  # type: ignore[misc]
-                i,
-                protected=tuple(Tlv(t.type, c) if t.type == TlvType.SIGNER_CHAIN else t for t in i.protected),
-            )
-        )
-        lab.assert_refused(forged, "signer-chain")
-    none = lab.forged(
-        lambda i: replace(i, protected=tuple(t for t in i.protected if t.type != TlvType.SIGNER_CHAIN))
-    )
-    lab.assert_refused(none, "tlv")
-
-
-@signed
-def test_times_that_are_not_right(lab: Lab) -> None:
-    lab.assert_refused(lab.image(signing_time_s=FLOOR_S - 1), "signer-time")
-    lab.assert_refused(lab.image(signing_time_s=NOW_S - 1), "signer-time")  # before the running image
-    lab.assert_refused(lab.image(signing_time_s=NOW_S + 1000 * 86400), "signer-time")  # expired then
-    lab.assert_refused(lab.image(signing_time_s=2**64 - 1), "signer-time")
-    said, _ = lab.try_install(lab.image(signing_time_s=NOW_S + 1))
-    assert said[1:] == ["installing", "starting 1.1.0"]
-
-
-def signer(lab: Lab, *, begin: int = -20, end: int = 400, **more: Any) -> Callable[[Image], Image]:
-    """The image's chain with another certificate of the same signer, issued by the rightful root."""
-    keys = lab.made.keys
-    times = [datetime.fromtimestamp(FLOOR_S + days * 86400, UTC) for days in (begin, end)]
-    certificate = issue(
-        name("signer"),
-        keys.signer_key.public_key(),
-        Issuer(keys.root_certificate.subject, keys.root_key),
-        not_before=times[0],
-        not_after=times[1],
-        **{"ca": False, **more},
-    )
-    return lambda i: replace(
-        i,
-        protected=tuple(
-            Tlv(t.type, der(certificate)) if t.type == TlvType.SIGNER_CHAIN else t for t in i.protected
-        ),
-    )
-
-
-@signed
-def test_what_a_certificate_is_for(lab: Lab) -> None:
-    said, _ = lab.try_install(lab.forged(signer(lab)))
-    assert said[1:] == ["installing", "starting 1.1.0"]
-    lab.assert_refused(lab.forged(signer(lab, purposes=[Eku.SERVER_AUTH])), "signer-purpose")
-    lab.assert_refused(lab.forged(signer(lab, purposes=[])), "signer-purpose")
-    lab.assert_refused(lab.forged(signer(lab, signs=False)), "signer-purpose")
-    lab.assert_refused(
-        lab.forged(signer(lab, ca=True, signs=True, purposes=[Eku.CODE_SIGNING])), "signer-purpose"
-    )
-    lab.assert_refused(lab.forged(signer(lab, begin=90)), "signer-time")  # not yet valid
-    lab.assert_refused(lab.forged(signer(lab, end=1)), "signer-time")  # expired
-
-
-@signed
-def test_chains_with_intermediates(lab: Lab) -> None:
-    """One that is a CA is good; one that is none is not."""
-    keys = lab.made.keys
-    root = Issuer(keys.root_certificate.subject, keys.root_key)
-    begin, end = (datetime.fromtimestamp(seconds, UTC) for seconds in (FLOOR_S, NOW_S + 86400))
-    kind = lab.made.profile.signer
-    assert kind in ("ecdsa-p256", "rsa-2048")
-    middle = Issuer(name("middle"), new_key(kind))
-    leaf = issue(
-        name("signer"), keys.signer_key.public_key(), middle, ca=False, not_before=begin, not_after=end
-    )
-    for ca, expected in ((True, "installing"), (False, "slot 1 refused: signer-chain")):
-        above = issue(middle.name, middle.key.public_key(), root, ca=ca, not_before=begin, not_after=end)
-        chain = Tlv(TlvType.SIGNER_CHAIN, der(leaf) + der(above))
-        forged = lab.forged(
-            lambda i, c=chain: replace(  # type: ignore[misc]
-                i, protected=tuple(c if t.type == TlvType.SIGNER_CHAIN else t for t in i.protected)
-            )
-        )
-        assert lab.try_install(forged)[0][1] == expected
-
-
-# --- claims ---
 
 
 @signed
