@@ -67,7 +67,7 @@ class Lab:
     def try_install(self, image: bytes, **changes: bytes) -> tuple[list[str], int]:
         """What the bootloader says to a request to install it, and the result that it leaves."""
         request = BootState(phase=REQUEST_TEST).encode()
-        contents = {**self.base, SLOT0: self.running, SLOT1: image[: 101 * 1024], STATE: request}
+        contents = {**self.base, SLOT0: self.running, SLOT1: image[: 100 * 1024], STATE: request}
         self.board.fill(contents | {int(at, 0): data for at, data in changes.items()})
         said = self.board.boot()
         return said, newest_state(self.board.flash()).last_result

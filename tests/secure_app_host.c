@@ -27,6 +27,7 @@ static uint32_t output_length;
 
 const struct smp_command smp_image_commands[] = {{0}};
 const struct smp_command smp_own_commands[] = {{0}};
+const struct smp_command smp_enrol_commands[] = {{0}};
 
 static uint32_t read_number(void)
 {

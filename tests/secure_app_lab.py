@@ -30,14 +30,14 @@ REQUEST_LIMIT_S: Final = 20.0
 STACK_FILL: Final = 0x5AA5C33C
 
 
-def build_app(variant: str = "", chip: str = "nrf51") -> Path:
+def build_app(variant: str = "", chip: str = "nrf51", profile: str = PROFILE) -> Path:
     """The folder of the application, built if that is needed; tests in other processes wait."""
     BUILT.mkdir(parents=True, exist_ok=True)
     with (BUILT / ".tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run([ROOT / "scripts/fetch-bearssl"], check=True, stdin=subprocess.DEVNULL, timeout=300)
         done = subprocess.run(
-            ["make", "-C", SECURE, "app", f"PROFILE={PROFILE}", f"CHIP={chip}", f"APP_VARIANT={variant}"],
+            ["make", "-C", SECURE, "app", f"PROFILE={profile}", f"CHIP={chip}", f"APP_VARIANT={variant}"],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -45,7 +45,7 @@ def build_app(variant: str = "", chip: str = "nrf51") -> Path:
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    return BUILT / chip / (f"{PROFILE}-{variant}" if variant else PROFILE)
+    return BUILT / chip / (f"{profile}-{variant}" if variant else profile)
 
 
 def app_image(made: Maker, version: str = "1.0.0", variant: str = "", **more: Any) -> bytes:

@@ -19,6 +19,7 @@ from workbench.probes.start import start_image
 
 SECTOR = 0x400
 IDENTITY = 0x3_F800
+CERTIFICATES = 0x3_E000
 
 
 @pytest.fixture(scope="module")
@@ -123,16 +124,17 @@ def test_ranges_are_erased_by_whole_sectors(debug: Debug, tmp_path: Path) -> Non
     assert read_range(debug, 0, len(before)) == wanted
 
 
-def test_an_identity_is_not_erased_in_passing(debug: Debug, tmp_path: Path) -> None:
-    identity = image_of(debug.slot, tmp_path, {IDENTITY: b"who I am"}, permit_identity=True)
+@pytest.mark.parametrize("held_at", [IDENTITY, IDENTITY + SECTOR, CERTIFICATES, CERTIFICATES + SECTOR])
+def test_an_identity_is_not_erased_in_passing(debug: Debug, tmp_path: Path, held_at: int) -> None:
+    identity = image_of(debug.slot, tmp_path, {held_at: b"who I am"}, permit_identity=True)
     flash(debug, identity)
     with pytest.raises(ImageOverIdentity):
         erase_chip(debug)
     with pytest.raises(ImageOverIdentity):
-        erase_range(debug, IDENTITY, SECTOR)
+        erase_range(debug, held_at, SECTOR)
     with pytest.raises(ImageOverIdentity):
         flash(debug, image_of(debug.slot, tmp_path, {0: b"app"}), erase="chip")
-    assert read_range(debug, IDENTITY, 8) == b"who I am"
+    assert read_range(debug, held_at, 8) == b"who I am"
     assert erase_range(debug, IDENTITY - SECTOR, SECTOR).bytes_erased == SECTOR
     erase_chip(debug, permit_identity=True)
     assert set(read_range(debug, 0, 0x4_0000)) == {0xFF}

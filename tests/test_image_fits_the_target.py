@@ -17,6 +17,7 @@ from workbench.probes.images import ImageFile, load_images
 MICROBIT = load_target("microbit-v1")
 MPS2 = load_target("mps2-an385")
 IDENTITY = 0x3_F800
+CERTIFICATES = 0x3_E000
 
 
 @pytest.fixture
@@ -84,13 +85,16 @@ def test_ram_is_no_place_for_an_image_of_a_chip_with_flash(bin_file: Path) -> No
     assert load_images([ImageFile(bin_file, base=0x2000_0000)], MPS2).start == 0x2000_0000
 
 
-def test_the_identity_area_needs_a_permission(bin_file: Path) -> None:
-    below = ImageFile(bin_file, base=IDENTITY - 0x400)
+@pytest.mark.parametrize(
+    ("area", "words"), [(IDENTITY, "0x0003f800–0x0003ffff"), (CERTIFICATES, "0x0003e000–0x0003e7ff")]
+)
+def test_the_identity_area_needs_a_permission(bin_file: Path, area: int, words: str) -> None:
+    below = ImageFile(bin_file, base=area - 0x400)
     assert load_images([below], MICROBIT).size_bytes == 0x400
-    over = ImageFile(bin_file, base=IDENTITY - 0x3FF)
+    over = ImageFile(bin_file, base=area - 0x3FF)
     with pytest.raises(ImageOverIdentity) as refused:
         load_images([over], MICROBIT)
-    assert "0x0003f800–0x0003ffff" in refused.value.what
+    assert words in refused.value.what
     assert load_images([over], MICROBIT, permit_identity=True).size_bytes == 0x400
 
 

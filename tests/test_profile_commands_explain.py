@@ -44,8 +44,8 @@ def test_check_names_what_a_target_lacks(bench: CliBench) -> None:
     bad = bench.run("profile", "check", "tier-3", "tier-1", "-t", "microbit-v1", "--json")
     assert (bad.code, bad.last["error"]["code"]) == (2, "profile-misfit")
     assert [fit["fits"] for fit in bad.observed("fit")] == [False, True]
-    large = bench.run("profile", "check", "tier-1", "-t", "microbit-v1", "--image-size", "101K")
-    assert (large.code, "at most 102400 fit a slot" in large.err) == (2, True)
+    large = bench.run("profile", "check", "tier-1", "-t", "microbit-v1", "--image-size", "100K")
+    assert (large.code, "at most 101376 fit a slot" in large.err) == (2, True)
 
 
 def test_a_users_own_profile_is_found_and_its_contradictions_are_named(bench: CliBench) -> None:

@@ -88,10 +88,10 @@ def test_what_does_not_fit_is_named(profile: Profile, carrier: Carrier, key: str
 
 def test_a_release_may_fill_a_slot_and_no_more() -> None:
     profile = load_profile("tier-2-ecdsa")
-    assert fit(profile, MICROBIT, 100 * 1024) == []
-    (finding,) = fit(profile, MICROBIT, 100 * 1024 + 1)
+    assert fit(profile, MICROBIT, 99 * 1024) == []
+    (finding,) = fit(profile, MICROBIT, 99 * 1024 + 1)
     assert finding.level == "refused"
-    assert "at most 102400" in finding.reason
+    assert "at most 101376" in finding.reason
 
 
 def test_an_emulated_counter_is_remarked_upon_and_not_refused() -> None:
@@ -106,7 +106,7 @@ TARGET = ROOT / "targets" / "microbit-v1.toml"
     ("old", "new", "key", "right"),
     [
         ('boot = "boot"', 'boot = "bot"', "update.boot", "did you mean 'boot'?"),
-        ("max_image = 0x1_9000", "max_image = 0x1_9401", "update.max_image", "at most 0x19400"),
+        ("max_image = 0x1_8C00", "max_image = 0x1_9001", "update.max_image", "at most 0x19000"),
         ('secondary = "slot1"', 'secondary = "slot0"', "update.secondary", "must differ"),
         ('counter = "write-once"', 'counter = "writeonce"', "update.counter", "did you mean 'write-once'?"),
         ('"aes-kw", "ecies', '"aes-wk", "ecies', "update.algorithms[4]", "did you mean 'aes-kw'?"),

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from workbench import events
+from workbench.database.base import Base
+from workbench.database.engine import VERSION_TABLE
 from workbench.errors import EXIT_CODES, Blame
 from workbench.events import Event
-from workbench.station import journal, plain
-from workbench.station.database import VERSION_TABLE
-from workbench.station.models import Base
+from workbench.station import journal, models, plain
 from workbench.station.verdicts import VERDICT_OF
 
 PAGE = (Path(__file__).parent.parent / "docs" / "records.md").read_text()
@@ -54,7 +54,13 @@ def test_every_blame_is_documented_with_verdict_and_exit_code(blame: Blame) -> N
 
 
 def test_tables_schemas_and_limits_are_documented() -> None:
-    for table in [*Base.metadata.tables, VERSION_TABLE]:
+    tables = [
+        mapper.class_.__tablename__
+        for mapper in Base.registry.mappers
+        if mapper.class_.__module__ == models.__name__
+    ]
+    assert len(tables) == 3
+    for table in [*tables, VERSION_TABLE]:
         assert any(row[0] == f"`{table}`" for row in _rows())
     assert f"`{events.SCHEMA}`" in PAGE
     assert f"`{journal.SCHEMA}`" in PAGE

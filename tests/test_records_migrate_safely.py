@@ -13,9 +13,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from workbench.errors import InputError
-from workbench.station import database
-from workbench.station.database import (
+from workbench.database import engine as database
+from workbench.database.base import Base
+from workbench.database.engine import (
     REVISIONS,
     VERSION_TABLE,
     DatabaseTooNew,
@@ -24,7 +24,9 @@ from workbench.station.database import (
     open_engine,
     writing,
 )
-from workbench.station.models import Base
+from workbench.errors import InputError
+from workbench.identity.ledger import tables
+from workbench.station import models
 from workbench.station.records import Records
 from workbench.station.run import Run
 from workbench.station.throttle import Stamped
@@ -77,12 +79,13 @@ def test_migrations_make_just_what_the_models_say(database_url: str) -> None:
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
         assert compare_metadata(context, Base.metadata) == []
+        assert {models.RunRow.__tablename__, tables.UnitRow.__tablename__} <= set(Base.metadata.tables)
     engine.dispose()
 
 
 def test_the_known_revisions_are_those_that_the_package_carries() -> None:
     config = Config()
-    config.set_main_option("script_location", "workbench.station:migrations")
+    config.set_main_option("script_location", "workbench.database:migrations")
     script = ScriptDirectory.from_config(config)
     assert tuple(revision.revision for revision in script.walk_revisions())[::-1] == REVISIONS
 

@@ -37,7 +37,7 @@ from workbench.virtual.cut import CutMode
 
 PENDING = {"err": {"group": 1, "rc": 28}}
 PIECE = 1000
-LARGEST = 100 * 1024
+LARGEST = 99 * 1024
 
 
 @pytest.fixture(scope="module")

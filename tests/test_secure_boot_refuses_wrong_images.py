@@ -99,7 +99,7 @@ def test_a_truncated_image(lab: Lab) -> None:
         (12, b"\xff\xff\xff\xff", "size"),
         (12, b"\x00\xff\xff\xff", "size"),
         (12, b"\x00\x00\x00\x00", "size"),
-        (12, struct.pack("<I", 100 * 1024 - 0x100), "size"),
+        (12, struct.pack("<I", 99 * 1024 - 0x100), "size"),
         (10, b"\xff\xff", "tlv"),
         (16, struct.pack("<I", Flag.NON_BOOTABLE), "not-bootable"),
         (16, struct.pack("<I", Flag.ENCRYPTED_AES256), "unsupported"),

@@ -113,7 +113,7 @@ def test_where_one_image_alone_is_allowed_the_other_is_wrong() -> None:
 
 
 def test_phases_are_told_by_what_an_operation_touched() -> None:
-    places = {0xC000: "slot 0", 0x25400: "slot 1", 0x3E800: "state", 0x3F000: "swap log", 0x100: "elsewhere"}
+    places = {0xC000: "slot 0", 0x25000: "slot 1", 0x3E800: "state", 0x3F000: "swap log", 0x100: "elsewhere"}
     assert {at: AREAS.of(Outcome(1, "1.0", at)) for at in places} == places
     assert AREAS.of(Outcome(1, "1.0", 0x10001080, "uicr")) == "counter"
 

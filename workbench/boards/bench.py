@@ -167,9 +167,11 @@ class _Twin(Protocol):
     """What a virtual board offers to its slot."""
 
     @property
-    def probe_uid(self) -> str: ...
+    def probe_uid(self) -> str | None: ...
     @property
-    def serial_url(self) -> str: ...
+    def serial_url(self) -> str | None: ...
+    @property
+    def tcti(self) -> str | None: ...
     @property
     def power(self) -> PowerSwitch: ...
 
@@ -269,10 +271,10 @@ def _virtual_slot(folder: Path, name: str, table: bf.SlotTable, target: Target) 
     return Slot(
         name=name,
         target=target,
-        probe=ProbeRef(twin.probe_uid),
+        probe=ProbeRef(twin.probe_uid) if twin.probe_uid is not None else None,
         serial=twin.serial_url,
         power=twin.power,
-        tpm=table.tpm,
+        tpm=twin.tcti or table.tpm,
         state_dir=slot_state_dir(folder, name),
     )
 

@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from workbench.boards.power import DEFAULT_TIMEOUT_S
+from workbench.boards.tcti import TctiInvalid, parse_tcti
 from workbench.toml_file import Problem, Table, suggestion
 
 SLOT_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
@@ -39,6 +40,14 @@ def _serial(text: str) -> str:
         raise ValueError(
             "must be an absolute path such as /dev/serial/by-path/…, or a URL such as rfc2217://HOST:PORT"
         )
+    return text
+
+
+def _tcti(text: str) -> str:
+    try:
+        parse_tcti(text)
+    except TctiInvalid as error:
+        raise ValueError(error.what.removeprefix(f"the TCTI string '{text}' ")) from None
     return text
 
 
@@ -102,7 +111,9 @@ class SlotTable(Table):
         default=None, description="a path or URL, in quotes"
     )
     power: Annotated[CommandPower | ManualPower, Field(discriminator="driver")] | None = None
-    tpm: Text | None = Field(default=None, description="a TCTI string, such as 'device:/dev/tpmrm0'")
+    tpm: Annotated[Text, AfterValidator(_tcti)] | None = Field(
+        default=None, description="a TCTI string, such as 'device:/dev/tpmrm0'"
+    )
 
 
 class BenchTable(Table):
@@ -145,10 +156,9 @@ def _in_slot(name: str, table: SlotTable) -> Iterator[Problem]:
         yield Problem(
             f"{key}.board", repr(table.board), "must be left out: only a slot with virtual = … has it"
         )
-    elif table.probe is None and table.serial is None:
-        yield Problem(
-            key, "neither probe nor serial", 'must have probe = { unique_id = "…" } or serial = "…", or both'
-        )
+    elif table.probe is None and table.serial is None and table.tpm is None:
+        right = 'must have probe = { unique_id = "…" }, serial = "…" or tpm = "…", or several of them'
+        yield Problem(key, "neither probe nor serial nor tpm", right)
 
 
 def _shared(file: BenchFile) -> Iterator[Problem]:

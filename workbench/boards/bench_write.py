@@ -14,6 +14,8 @@ from workbench.boards.target import load_target
 from workbench.errors import InputError
 
 MAX_VIRTUAL: Final = 64
+TPM_BOARD: Final = "tpm-board"
+"""Target of a board that is only a TPM."""
 
 
 class BenchExists(InputError):
@@ -32,18 +34,19 @@ class BenchUnwritable(InputError):
     default_action = "make the folder, or choose another one"
 
 
-def write_virtual_bench(path: Path, count: int, target: str = "microbit-v1") -> Path:
-    """Writes a bench of `count` twins of `target`, slots v1, v2, …; `path` is a folder or the file to be.
+def write_virtual_bench(path: Path, count: int, target: str = "microbit-v1", *, tpms: int = 0) -> Path:
+    """Writes a bench of `count` twins of `target`, slots v1, v2, …, and `tpms` TPM boards, slots t1, t2, …;
+    `path` is a folder or the file to be.
 
     Returns the file.  Raises BenchExists, BenchUnwritable, InputError (count, target without a twin),
     TargetUnknown.
     """
-    if not 1 <= count <= MAX_VIRTUAL:
-        raise InputError(f"a bench of {count} virtual boards", cause=f"it can have 1 to {MAX_VIRTUAL}")
+    if not (min(count, tpms) >= 0 and 1 <= count + tpms <= MAX_VIRTUAL):
+        raise InputError(f"a bench of {count + tpms} virtual boards", cause=f"it can have 1 to {MAX_VIRTUAL}")
     file = path / BENCH_FILE if path.is_dir() else path
     if load_target(target, bench_folder=file.parent).twin is None:
         raise InputError(f"target {target} has no virtual twin", cause="its file has no [twin] table")
-    return write_new(file, virtual_bench_text(count, target))
+    return write_new(file, virtual_bench_text(count, target, tpms=tpms))
 
 
 def write_new(path: Path, text: str) -> Path:
@@ -62,11 +65,12 @@ def write_new(path: Path, text: str) -> Path:
     return path.absolute()
 
 
-def virtual_bench_text(count: int, target: str, name: str = "virtual") -> str:
-    """A bench file of `count` twins."""
+def virtual_bench_text(count: int, target: str, name: str = "virtual", *, tpms: int = 0) -> str:
+    """A bench file of `count` twins and `tpms` TPM boards."""
     lines = ["[bench]", f"name = {quoted(name)}"]
-    for number in range(1, count + 1):
-        lines += ["", f"[slots.v{number}]", f"virtual = {quoted(target)}"]
+    for letter, number, kind in (("v", count, target), ("t", tpms, TPM_BOARD)):
+        for index in range(1, number + 1):
+            lines += ["", f"[slots.{letter}{index}]", f"virtual = {quoted(kind)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -76,7 +76,9 @@ def propose_bench(
         port = next((p for p in left if _belongs(p, probe, usb_path)), None)
         if port is not None:
             left.remove(port)
-        fits = tuple(t.name for t in targets if probe.target is not None and t.debug.pyocd == probe.target)
+        fits = tuple(
+            t.name for t in targets if t.debug_table and probe.target and t.debug_table.pyocd == probe.target
+        )
         slots.append(
             ProposedSlot(f"a{number}", probe, usb_path, port, fits[0] if len(fits) == 1 else None, fits)
         )

@@ -44,7 +44,7 @@ PROGRAMS: Final = (
     Program("gdb-multiarch", "gdb-multiarch", "debugging by hand", (10,)),
     Program("make", "make", "building the firmware samples", (4,)),
 )
-PACKAGES: Final = {"pyocd": (0, 36), "pyserial": (3, 5), "pydantic": (2, 0)}
+PACKAGES: Final = {"pyocd": (0, 36), "pyserial": (3, 5), "pydantic": (2, 0), "tpm2-pytss": (3, 0)}
 
 
 def programs() -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from workbench.boards.target_checks import inconsistencies
 from workbench.errors import InputError, WorkbenchError
 from workbench.toml_file import FileInvalid, Problem, parse, read_bytes, shown_text, suggestion
 
+KEY_PAGE_BYTES: Final = 0x400
 _PACKAGE: Final = Path(workbench.__file__).resolve().parent
 
 
@@ -36,24 +37,58 @@ class TargetUnknown(InputError):
     default_action = "see `workbench target list`; further folders can be named in WORKBENCH_TARGETS"
 
 
+class TargetLacks(InputError):
+    """A kind of board has not got the part that an action needs."""
+
+    code = "target-lacks"
+    default_cause = "the action is for another kind of board"
+    default_action = "see what the board has with `workbench target show`; name another slot or target"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A kind of board.  The tables are those of the file, see `target_file`."""
+    """A kind of board.  The tables are those of the file, see `target_file`.
+
+    A board that is only a TPM has neither `chip_table` nor `debug_table`; who needs a chip asks for `chip`
+    and `debug`, which raise TargetLacks there.
+    """
 
     path: Path
     name: str
     title: str
     description: str
     capabilities: frozenset[str]
-    chip: tf.Chip
-    debug: tf.DebugWires
+    chip_table: tf.Chip | None
+    debug_table: tf.DebugWires | None
+    tpm: tf.TpmPart | None
     memory: tuple[tf.Memory, ...]
     image_slots: tuple[tf.ImageSlot, ...]
     update: tf.Update | None
-    identity: tf.Area | None
+    identity: tf.Identity | None
     lock: tf.Lock | None
     console: tf.Console
     twin: tf.TwinRecipe | None
+
+    @property
+    def chip(self) -> tf.Chip:
+        """The chip; raises TargetLacks."""
+        if self.chip_table is None:
+            raise TargetLacks(f"target {self.name} has no chip, only a TPM")
+        return self.chip_table
+
+    @property
+    def debug(self) -> tf.DebugWires:
+        """How the chip is reached; raises TargetLacks."""
+        if self.debug_table is None:
+            raise TargetLacks(f"target {self.name} has no debug wires, only a TPM")
+        return self.debug_table
+
+    @property
+    def part(self) -> str:
+        """What the board is made of: its chip, or its TPM."""
+        if self.chip_table is not None:
+            return self.chip_table.part
+        return self.tpm.part if self.tpm is not None else "nothing"
 
     @property
     def provisioning_page(self) -> int | None:
@@ -63,14 +98,31 @@ class Target:
         return self.identity.start if self.identity is not None else None
 
     @property
+    def key_page(self) -> int | None:
+        """Where a unit's enrolment record and own key lie, None where the target has no place for them."""
+        if self.update is not None and self.update.key_page is not None:
+            return self.update.key_page
+        page, identity = self.provisioning_page, self.identity
+        if page is None or identity is None or not identity.holds(page, 2 * KEY_PAGE_BYTES):
+            return None
+        return page + KEY_PAGE_BYTES
+
+    @property
+    def identity_areas(self) -> tuple[tf.Area, ...]:
+        """Everything that no image may overwrite; none where the target says nothing of it."""
+        return self.identity.areas if self.identity is not None else ()
+
+    @property
     def pack_path(self) -> Path | None:
         """The CMSIS pack, if the target needs one."""
-        return self.path.parent / self.debug.pack if self.debug.pack else None
+        named = self.debug_table.pack if self.debug_table is not None else None
+        return self.path.parent / named if named else None
 
     @property
     def script_path(self) -> Path | None:
         """The pyOCD user script, if the target has one."""
-        return self.path.parent / self.debug.script if self.debug.script else None
+        named = self.debug_table.script if self.debug_table is not None else None
+        return self.path.parent / named if named else None
 
     def memory_at(self, address: int) -> tf.Memory | None:
         """The region that holds `address`, None outside the memory map."""
@@ -156,8 +208,9 @@ def _target(file: tf.TargetFile, path: Path) -> Target:
         title=file.target.title,
         description=file.target.description.strip(),
         capabilities=frozenset(file.target.capabilities),
-        chip=file.chip,
-        debug=file.debug,
+        chip_table=file.chip,
+        debug_table=file.debug,
+        tpm=file.tpm,
         memory=file.memory,
         image_slots=file.image_slots,
         update=file.update,
@@ -178,25 +231,35 @@ def _no_such(kind: str, name: str, target: Target, known: list[str]) -> Workbenc
 
 def describe_target(target: Target) -> str:
     """The target in words, a few lines of plain text for a person."""
-    chip = f"{target.chip.part}, {target.chip.core.replace('cortex-m', 'Cortex-M')}"
     lines = [
         f"{target.name}: {target.title}",
         *(f"  {line}" for line in target.description.splitlines()),
-        f"  chip          {chip}",
-        f"  debug         pyOCD target {target.debug.pyocd}, {target.debug.wire.upper()}",
+        *_part_words(target),
         f"  can           {', '.join(sorted(target.capabilities)) or 'nothing'}",
-        f"  console       {target.console.baud} baud",
+        *([f"  console       {target.console.baud} baud"] if target.chip_table is not None else []),
         *(f"  {m.kind:<13} {m.name}: {_range(m)}{_sectors(m)}" for m in target.memory),
         *(f"  image slot    {s.name}: {_range(s)} in {s.memory}" for s in target.image_slots),
         *_update_words(target),
     ]
-    if target.identity is not None:
-        lines.append(f"  identity      {_range(target.identity)}, which no image may overwrite")
+    lines += [f"  identity      {_range(a)}, which no image may overwrite" for a in target.identity_areas]
     if target.lock is not None:
         lines.append(f"  lock          {target.lock.kind}, recovered by {target.lock.recover}")
     lines.append(f"  virtual twin  {target.twin.machine if target.twin else 'none'}")
     lines.append(f"  file          {target.path}")
     return "\n".join(lines)
+
+
+def _part_words(target: Target) -> list[str]:
+    lines = []
+    if target.chip_table is not None:
+        core = target.chip_table.core.replace("cortex-m", "Cortex-M")
+        lines.append(f"  chip          {target.chip_table.part}, {core}")
+    if target.debug_table is not None:
+        wire = target.debug_table.wire.upper()
+        lines.append(f"  debug         pyOCD target {target.debug_table.pyocd}, {wire}")
+    if target.tpm is not None:
+        lines.append(f"  TPM           {target.tpm.part}")
+    return lines
 
 
 def _update_words(target: Target) -> list[str]:

@@ -13,6 +13,7 @@ def inconsistencies(file: TargetFile, path: Path) -> list[Problem]:
     """Every contradiction in the file at `path`, in the order of the file."""
     return [
         *_name(file, path),
+        *_parts(file),
         *_capabilities(file),
         *_chip(file),
         *_named_files(file, path),
@@ -29,11 +30,26 @@ def _name(file: TargetFile, path: Path) -> Iterator[Problem]:
         yield Problem("target.name", repr(file.target.name), f"must be {path.stem!r}, as the file is called")
 
 
+def _parts(file: TargetFile) -> Iterator[Problem]:
+    """A chip, its debug wires and its memory belong together; a board with a TPM may do without."""
+    parts = {"chip": file.chip, "debug": file.debug, "memory": file.memory or None}
+    if file.tpm is None or any(part is not None for part in parts.values()):
+        for key, part in parts.items():
+            if part is None:
+                table = "one or more [[memory]] tables" if key == "memory" else f"a [{key}] table"
+                yield Problem(key, "(absent)", f"must be {table}; only a board with a [tpm] needs no chip")
+    is_tpm = file.chip is None and file.tpm is not None
+    if file.twin is not None and (file.twin.machine == "tpm") != is_tpm:
+        right = "must be 'tpm' for a board that is only a TPM, and a chip's machine for any other"
+        yield Problem("twin.machine", repr(file.twin.machine), right)
+
+
 def _capabilities(file: TargetFile) -> Iterator[Problem]:
     needs = {
-        "chip-id": (file.chip.id, "a [chip.id] table"),
+        "chip-id": (file.chip and file.chip.id, "a [chip.id] table"),
+        "debug": (file.debug, "a [debug] table"),
         "lock": (file.lock, "a [lock] table"),
-        "identity": (file.identity, "an [identity] table"),
+        "identity": (file.identity or file.tpm, "an [identity] table, or a [tpm] table"),
         "flash": (any(m.kind == "flash" for m in file.memory), '[[memory]] of kind = "flash"'),
     }
     for index, word in enumerate(file.target.capabilities):
@@ -44,7 +60,7 @@ def _capabilities(file: TargetFile) -> Iterator[Problem]:
 
 def _chip(file: TargetFile) -> Iterator[Problem]:
     flash = sum(m.size for m in file.memory if m.kind == "flash")
-    kib = file.chip.flash_kib
+    kib = file.chip.flash_kib if file.chip is not None else None
     if kib is not None and kib * 1024 != flash:
         yield Problem(
             "chip.flash_kib", str(kib), f"must be {flash / 1024:g}, the sum of the [[memory]] of kind flash"
@@ -52,6 +68,8 @@ def _chip(file: TargetFile) -> Iterator[Problem]:
 
 
 def _named_files(file: TargetFile, path: Path) -> Iterator[Problem]:
+    if file.debug is None:
+        return
     for key, named in (("debug.pack", file.debug.pack), ("debug.script", file.debug.script)):
         if named is not None and not (path.parent / named).is_file():
             yield Problem(key, repr(named), f"must be a file; there is none at {path.parent / named}")
@@ -152,19 +170,20 @@ def _update(file: TargetFile) -> Iterator[Problem]:
 
 
 def _identity(file: TargetFile) -> Iterator[Problem]:
-    area = file.identity
-    if area is None:
-        return
+    if file.identity is not None:
+        for key, area in zip(("identity", "identity.certificates"), file.identity.areas, strict=False):
+            yield from _identity_area(key, area, file)
+
+
+def _identity_area(key: str, area: Area, file: TargetFile) -> Iterator[Problem]:
     memory = next((m for m in file.memory if m.kind == "flash" and m.holds(area.start, area.size)), None)
     if memory is None:
-        yield Problem(
-            "identity", f"{area.start:#x}..{area.end:#x}", "must lie inside a [[memory]] of kind flash"
-        )
+        yield Problem(key, f"{area.start:#x}..{area.end:#x}", "must lie inside a [[memory]] of kind flash")
     else:
-        yield from _on_sectors("identity", area, memory)
+        yield from _on_sectors(key, area, memory)
     for slot in file.image_slots:
         if slot.overlaps(area):
-            yield Problem("identity.start", shown(area.start), f"overlaps image slot {_words(slot)}")
+            yield Problem(f"{key}.start", shown(area.start), f"overlaps image slot {_words(slot)}")
 
 
 def _lock(file: TargetFile) -> Iterator[Problem]:

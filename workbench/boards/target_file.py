@@ -21,7 +21,7 @@ Core = Literal[
     "cortex-m23", "cortex-m33", "cortex-m55", "cortex-m85",
 ]  # fmt: skip
 Capability = Literal["debug", "flash", "console", "power", "power-cut", "chip-id", "lock", "identity", "tpm"]
-Machine = Literal["microbit", "mps2-an385"]
+Machine = Literal["microbit", "mps2-an385", "tpm"]
 Transport = Literal["smp-serial", "smp-raw-serial", "smp-udp"]
 CounterStorage = Literal["none", "write-once", "emulated", "tpm"]
 Algorithm = Literal[
@@ -132,6 +132,12 @@ class DebugWires(Table):
     wire: Literal["swd", "jtag"] = "swd"
 
 
+class TpmPart(Table):
+    """`[tpm]`: a board's TPM 2.0.  `part` names it, or says that any will do."""
+
+    part: Words
+
+
 class Memory(Area):
     """`[[memory]]`: one region of the memory map.
 
@@ -164,9 +170,10 @@ class Update(Table):
     are names of image slots.
 
     `max_image` counts header, payload and TLVs.  `page` is where what the factory writes begins, by default
-    where the identity area does.  `state` is where bootloader and counter remember things, if that is memory
-    which erasing the chip does not clear; provisioning clears it.  `chip` is the layer of the firmware
-    samples, `algorithms` what their bootloader can do on it.
+    where the identity area does; `key_page` is the page of a unit's own key, by default the one behind it.
+    `state` is where bootloader and counter remember things, if that is memory which erasing the chip does
+    not clear; provisioning clears it.  `chip` is the layer of the firmware samples, `algorithms` what their
+    bootloader can do on it.
     """
 
     boot: Name
@@ -175,6 +182,7 @@ class Update(Table):
     max_image: Size
     header: int = Field(default=0x100, ge=32, le=0xFFFF, description="a number of bytes from 32 to 65535")
     page: WordAddress | None = None
+    key_page: WordAddress | None = None
     state: Area | None = None
     chip: Name
     transports: tuple[Transport, ...] = Field(strict=False, min_length=1, description="a list of words")
@@ -182,10 +190,27 @@ class Update(Table):
     algorithms: tuple[Algorithm, ...] = Field(strict=False, description="a list of words")
 
 
+class Identity(Area):
+    """`[identity]`: what makes this unit this unit; no image may overwrite it.
+
+    The area itself holds what the factory writes and the unit's keys; `certificates` is where the unit keeps
+    its certificate, if that is elsewhere.
+    """
+
+    certificates: Area | None = None
+
+    @property
+    def areas(self) -> tuple[Area, ...]:
+        """All of it, the area itself first."""
+        return (self,) if self.certificates is None else (self, self.certificates)
+
+
 class Lock(Table):
     """`[lock]`: read-back protection, locked where any bit of `mask` is 0 in the word at `register`.
 
-    `nrf51-rbpconf`: nRF51 Reference Manual, UICR.RBPCONF; takes hold at the next reset.
+    `nrf51-rbpconf`: nRF51 Reference Manual, UICR.RBPCONF; takes hold at the next reset.  `weaknesses` are
+    ways past the lock that are published for this chip, by the name of the attempt, with what is known of
+    them.
     """
 
     kind: Literal["nrf51-rbpconf"]
@@ -194,6 +219,9 @@ class Lock(Table):
         default=0xFF00, ge=1, lt=ADDRESS_END, description="a 32-bit word with at least one bit set"
     )
     recover: Literal["mass-erase", "none"]
+    weaknesses: dict[Name, Words] = Field(
+        default_factory=dict, description="a table of names of attempts and what is known of each"
+    )
 
     def is_locked(self, word: int) -> bool:
         """Whether the value of `register` says that the chip is to be locked."""
@@ -223,19 +251,20 @@ class TwinRecipe(Table):
 
 
 class TargetFile(Table):
-    """A whole target file."""
+    """A whole target file.  A board has a chip with debug wires and a memory map, or a TPM, or both."""
 
     target: Head
-    chip: Chip
-    debug: DebugWires
+    chip: Chip | None = None
+    debug: DebugWires | None = None
     memory: tuple[Memory, ...] = Field(
-        strict=False, min_length=1, max_length=64, description="one or more [[memory]] tables"
+        default=(), strict=False, max_length=64, description="at most 64 [[memory]] tables"
     )
+    tpm: TpmPart | None = None
     image_slots: tuple[ImageSlot, ...] = Field(
         default=(), strict=False, max_length=64, description="[[image_slots]] tables"
     )
     update: Update | None = None
-    identity: Area | None = None
+    identity: Identity | None = None
     lock: Lock | None = None
     console: Console = Console()
     twin: TwinRecipe | None = None

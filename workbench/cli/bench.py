@@ -34,6 +34,10 @@ def init(
     target: Annotated[
         str, typer.Option("--target", metavar="TARGET", help="Kind of board.", autocompletion=target_names)
     ] = "microbit-v1",
+    tpms: Annotated[
+        int,
+        typer.Option("--tpms", metavar="COUNT", min=0, help="How many virtual TPM boards, slots t1, t2, …"),
+    ] = 0,
     json: opt.Json = False,
     plain: opt.Plain = False,
 ) -> None:
@@ -45,23 +49,25 @@ def init(
     Example:
       workbench bench init --virtual 4
     """
-    from workbench.boards.bench_write import write_virtual_bench
+    from workbench.boards.bench_write import TPM_BOARD, write_virtual_bench
 
     with reporting("bench init", opt.Output(json=json, plain=plain)) as report:
-        if virtual is None:
+        if virtual is None and not tpms:
             raise InputError(
                 "it is not clear what kind of bench to make",
                 cause="--virtual was not given",
                 action="`workbench bench init --virtual 4` for virtual boards, "
                 "`workbench bench detect` for real ones",
             )
-        path = write_virtual_bench(folder, virtual, target)
-        report.result |= {"file": str(path), "slots": virtual, "target": target}
+        boards = virtual or 0
+        path = write_virtual_bench(folder, boards, target, tpms=tpms)
+        report.result |= {"file": str(path), "slots": boards + tpms, "target": target, "tpms": tpms}
         if not json:
-            stdout.say(f"wrote {path}: {words.count(virtual, 'slot')} with a virtual {target}")
-            stdout.say(
-                "next: `workbench flash --slot v1 FILE`, `workbench console v1`, `workbench bench down`"
-            )
+            kinds = [(boards, target), (tpms, TPM_BOARD)]
+            made = " and ".join(f"{words.count(n, 'slot')} with a virtual {kind}" for n, kind in kinds if n)
+            stdout.say(f"wrote {path}: {made}")
+            flash = "`workbench flash --slot v1 FILE`, `workbench console v1`, " if boards else ""
+            stdout.say(f"next: {flash}`workbench slot list`, `workbench bench down`")
 
 
 @app.command()
@@ -92,11 +98,12 @@ def show(bench: opt.Bench = None, json: opt.Json = False, plain: opt.Plain = Fal
             }
             report.observe("slot", value)
             probe, serial = value["probe"] or "none", slot.serial or "none"
-            rows.append([slot.name, slot.target.name, probe, serial, ", ".join(value["capabilities"])])
+            can = ", ".join(value["capabilities"])
+            rows.append([slot.name, slot.target.name, probe, serial, slot.tpm or "none", can])
         report.result |= {"name": found.name, "file": str(found.path), "slots": len(found.slots)}
         if not json:
             stdout.say(f"bench {found.name}: {found.path}")
-            stdout.table(["slot", "target", "probe", "serial", "can"], rows, plain=plain)
+            stdout.table(["slot", "target", "probe", "serial", "TPM", "can"], rows, plain=plain)
 
 
 @app.command()

@@ -24,6 +24,7 @@ class Entry:
 
 _LOOK, _WORK, _KEEP = "Look and set up", "Work with a board", "Look back"
 _MAKE = "Make images"
+_IDENTITY = "Identities"
 
 TABLE: Final[dict[str, Entry]] = {
     "demo": Entry(
@@ -45,6 +46,11 @@ TABLE: Final[dict[str, Entry]] = {
     "provision": Entry("provision", "Give a unit its bootloader, application, keys and identity.", _WORK),
     "update": Entry("update", "Bring a new image into a device over SMP, and see that it runs.", _WORK),
     "trial": Entry("trial", "Attack a board's bootloader and application, and see whether they hold.", _WORK),
+    "identity": Entry(
+        "identity", "Give units an identity, lock it, verify it; see what the ledger knows.", _IDENTITY
+    ),
+    "ca": Entry("ca", "Make and run the certificate authority that issues identities.", _IDENTITY),
+    "evidence": Entry("evidence", "Verify and show the signed evidence of units.", _KEEP),
     "records": Entry("records", "List and show what earlier runs did.", _KEEP),
 }
 

@@ -93,6 +93,10 @@ class Scene:
                 self._remark(f"it runs {told['version']} under a bootloader that checks what it starts")
             case "updated":
                 self._remark(f"it runs {told['version']}; verified: {', '.join(told['checks'])}")
+            case "ca":
+                self._remark(f"{told['name']}: its root certificate is {told['root']}")
+            case "identified":
+                self._see(slot, identified_words(told))
             case "trial":
                 self._remark(trial_words(told))
             case "flash-map":
@@ -104,6 +108,18 @@ class Scene:
 
     def _remark(self, text: str) -> None:
         self.remarks[text] = self.remarks.get(text, 0) + 1
+
+
+def identified_words(told: Mapping[str, Any]) -> str:
+    """A unit's identity, and what came of the attempts on its locks."""
+    ends = {
+        "held": "refused",
+        "broken": "SUCCEEDED",
+        "shown": "known weakness shown",
+        "not-tried": "not tried",
+    }
+    tried = ", ".join(f"{count} {ends.get(end, end)}" for end, count in told["tried"].items())
+    return f"{told['serial']}  {told['hardware_id'][:16]}  attempts on the lock: {tried}"
 
 
 def flashed_words(told: Mapping[str, Any]) -> str:

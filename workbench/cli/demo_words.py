@@ -7,6 +7,7 @@ from pathlib import Path
 from workbench.cli import words
 from workbench.station.demo import Images, Report
 from workbench.station.demo_boards import Banner
+from workbench.station.demo_identity import FOLDER
 from workbench.station.demo_secure import ATTACKS
 from workbench.station.flashmap import BLANK, NEW, TORN
 
@@ -20,6 +21,7 @@ def summary(report: Report, images: Images) -> list[str]:
         _cut_words(report),
         _recovery_words(report, images),
         _secure_words(report),
+        _identity_words(report),
     ]
 
 
@@ -36,13 +38,14 @@ def table_rows(report: Report) -> list[list[str]]:
 
 def try_next(report: Report, folder: Path, images: Images, program: str) -> list[tuple[str, str]]:
     """Commands to go on with, each with what it does."""
-    bench = f"--bench {folder}"
+    bench, desk = f"--bench {folder}", folder / FOLDER
     other = next((name for name in report.banners if name != report.hero), report.hero)
     return [
         (f"{program} slot list {bench}", "the slots, their power, who uses them"),
         (f"{program} console {bench} {other}", "talk to a board: type a line, or ?id"),
         (f"{program} flash {bench} --slot {other} {images.second}", "flash it yourself"),
-        (f"{program} trial {report.hero} {bench}", "all attacks on the secure unit"),
+        (f"{program} identity show {bench} --ledger sqlite:///{desk}/ledger.db", "the units' identities"),
+        (f"{program} evidence verify --root {desk}/ca/root.crt {desk}/evidence/units/*", "their evidence"),
         (f"{program} records list {bench}", "what every run did"),
         (f"{program} demo --seed {report.seed}", "the same power cut again"),
         (f"{program} bench detect", "propose a bench of your own boards"),
@@ -90,7 +93,18 @@ def _secure_words(report: Report) -> str:
         f"test keys of this bench. It took version {done.version} over its serial line, signed and "
         f"encrypted; what then ran was verified: {_and(done.checks)}. {len(ATTACKS)} attacks were refused. "
         f"After each of {points} power cuts while it installed an update it started the old or the new "
-        "image. The boards are off, and keep what they hold."
+        "image."
+    )
+
+
+def _identity_words(report: Report) -> str:
+    refused = sum(unit.tried.get("held", 0) for unit in report.identified.values())
+    return (
+        f"At last {_count(len(report.identified))} boards got an identity from a certificate authority of "
+        "this demo: a key that was made on the chip or in the TPM and never left it, and a certificate for "
+        f"it. They were locked, and {refused} attempts to read, change or remove what they hold failed. For "
+        f"each unit there is evidence that anybody can check; {report.evidence} files were. The boards are "
+        "off, and keep what they hold."
     )
 
 
@@ -99,7 +113,7 @@ def _firmware(banner: Banner) -> str:
 
 
 def _count(number: int) -> str:
-    return {1: "one", 2: "two", 3: "three", 4: "four"}.get(number, str(number))
+    return {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}.get(number, str(number))
 
 
 def _and(parts: list[str]) -> str:

@@ -71,6 +71,22 @@ _PROVISION = [
 ]
 
 
+def show_enroll(choice: Choice) -> None:
+    """What enrolling the units in these slots would do."""
+    with reporting("identity enroll", choice.output) as report:
+        for slot in slots_of(bench_of(choice.bench), choice):
+            show_enroll_steps(report, slot)
+
+
+def show_enroll_steps(report: Report, slot: Slot) -> None:
+    """The steps of an enrolment in that slot, and which of them cannot be undone."""
+    from workbench.cli.identity_options import MCU_STEPS, TPM_STEPS
+    from workbench.station.enroll import has_tpm
+
+    told = TPM_STEPS if has_tpm(slot) else MCU_STEPS
+    _show(report, slot, [_MEET[0], *(Step(title, irreversible) for title, irreversible in told)])
+
+
 def show_erase(choice: Choice, span: tuple[int, int] | None) -> None:
     """What erasing that range, or all flash, would do."""
     where = "all flash" if span is None else f"{words.size(span[1])} from {words.address(span[0])}"

@@ -52,13 +52,18 @@ def switch(job: Job, act: Act, off_s: float) -> None:
 
 def cut(job: Job, after: int, mode: CutMode, seed: int) -> None:
     """Arms a cut; the board is switched on for it, since the count begins now."""
-    with (
-        job.hold() as held,
-        job.run.step("power", f"power will be cut after {words.count(after, 'flash operation')}"),
-    ):
-        cutting(held.slot).arm_cut(after, mode, seed)
-        job.run.result |= {"armed": True, "after_operations": after, "mode": mode, "seed": seed}
-        observe(job, held.slot.need_power())
+    with job.hold() as held:
+        kind = counted(held.slot)
+        with job.run.step("power", f"power will be cut after {words.count(after, kind)}"):
+            cutting(held.slot).arm_cut(after, mode, seed)
+            job.run.result |= {"armed": True, "after_operations": after, "mode": mode, "seed": seed}
+            job.run.result["counted"] = kind
+            observe(job, held.slot.need_power())
+
+
+def counted(slot: Slot) -> str:
+    """What a cut in this slot is counted in."""
+    return "flash operation" if slot.target.chip_table is not None else "TPM command"
 
 
 def look(slot: Slot) -> dict[str, Any]:
@@ -73,6 +78,7 @@ def look(slot: Slot) -> dict[str, Any]:
             "seed": report.seed,
             "kind": report.kind,
             "address": report.address,
+            "counted": counted(slot),
         }
     return value
 
@@ -82,7 +88,7 @@ def look_words(value: dict[str, Any]) -> str:
     text = f"{value['slot']}: power {value['state']}"
     if (cut := value.get("cut")) is not None:
         text += (
-            f"; the last cut came after {words.count(cut['operations'], 'flash operation')} ({cut['mode']}), "
+            f"; the last cut came after {words.count(cut['operations'], cut['counted'])} ({cut['mode']}), "
             f"at a {cut['kind']} operation at {words.address(cut['address'])}"
         )
     return text
@@ -107,9 +113,10 @@ def result_words(result: dict[str, Any]) -> list[str]:
     """The power as it was observed."""
     lines = [f"power is {result['power']}"]
     if result.get("armed"):
+        use = "flash" if result["counted"] == "flash operation" else "use"
         lines.append(
-            f"it will be cut after {words.count(result['after_operations'], 'flash operation')} "
-            f"({result['mode']}); flash the board now"
+            f"it will be cut after {words.count(result['after_operations'], result['counted'])} "
+            f"({result['mode']}); {use} the board now"
         )
     return lines
 

@@ -51,6 +51,14 @@ def provision(
     counter: Annotated[
         int, typer.Option("--counter", min=0, max=0xFFFF, help="Security counter of the application.")
     ] = 1,
+    device_key: Annotated[
+        str,
+        typer.Option(
+            "--device-key",
+            metavar="injected|on-chip",
+            help="Who makes the unit's key: the station now, or the unit when it is enrolled.",
+        ),
+    ] = "injected",
     passphrase_file: PassphraseFile = None,
     permit_identity: opt.PermitIdentity = False,
     dry_run: opt.DryRun = False,
@@ -63,7 +71,8 @@ def provision(
     """Give a unit its bootloader, application, keys and identity.
 
     The chip is erased, its security counter too. What is written is read back, the unit is started, heard and
-    asked who it is. A unit that has an identity already is left alone without --permit-identity.
+    asked who it is. A unit that has an identity already is left alone without --permit-identity. With
+    --device-key on-chip it has no key until `workbench identity enroll` has it make one.
 
     \b
     Examples:
@@ -79,6 +88,12 @@ def provision(
             "a profile and a key folder are needed",
             cause="--profile or --keys was not given",
             action="see `workbench profile list` and `workbench image keys --help`",
+        )
+    if device_key not in ("injected", "on-chip"):
+        raise InputError(
+            f"'{device_key[:40]}' is no origin of a key",
+            cause="there are injected and on-chip",
+            action="correct --device-key",
         )
     choice = opt.choose(
         bench,
@@ -97,7 +112,7 @@ def provision(
         show_provision(choice, profile)
         return
 
-    order = _Order(profile, keys, passphrase_file, firmware, version, counter, permit_identity)
+    order = _Order(profile, keys, passphrase_file, firmware, version, counter, permit_identity, device_key)
 
     def work(job: Job) -> None:
         _provision(job, order)
@@ -119,6 +134,7 @@ class _Order:
     version: str
     counter: int
     permit_identity: bool
+    device_key: str
 
 
 def _provision(job: Job, order: _Order) -> None:
@@ -148,6 +164,7 @@ def _provision(job: Job, order: _Order) -> None:
         found,
         run.emit,
         permit_identity=order.permit_identity,
+        device_key="on-chip" if order.device_key == "on-chip" else "injected",
         accept_chip=job.choice.accept_chip,
         kick=job.choice.kick,
         wait_s=job.choice.wait_s,
@@ -171,6 +188,8 @@ def result_words(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"its public key is in {result['device_key']}; the key was made by the station (injected)"
         )
+    elif result["key_origin"] == "on-chip":
+        lines.append("it has no key yet: `workbench identity enroll` has it make one on the chip")
     if result["test_keys"]:
         lines.append("TEST KEYS: this unit is not for the field")
     return lines

@@ -41,7 +41,7 @@ def list_(bench: opt.Bench = None, json: opt.Json = False, plain: opt.Plain = Fa
                 report.observe("target", _value(found))
                 twin = "yes" if found.twin else "no"
                 rows.append(
-                    [found.name, found.title, found.chip.part, twin, ", ".join(sorted(found.capabilities))]
+                    [found.name, found.title, found.part, twin, ", ".join(sorted(found.capabilities))]
                 )
             else:
                 report.observe("target-invalid", found.as_dict())
@@ -49,7 +49,7 @@ def list_(bench: opt.Bench = None, json: opt.Json = False, plain: opt.Plain = Fa
                     [found.path.stem, f"WRONG FILE: {found.path}", "", "", "see `workbench target check`"]
                 )
         if not json:
-            stdout.table(["target", "board", "chip", "twin", "can"], rows, plain=plain)
+            stdout.table(["target", "board", "part", "twin", "can"], rows, plain=plain)
 
 
 @app.command()
@@ -118,8 +118,9 @@ def _value(target: Target) -> dict[str, Any]:
     return {
         "name": target.name,
         "title": target.title,
-        "chip": target.chip.part,
-        "core": target.chip.core,
+        "chip": target.chip_table.part if target.chip_table else None,
+        "core": target.chip_table.core if target.chip_table else None,
+        "tpm": target.tpm.part if target.tpm else None,
         "capabilities": sorted(target.capabilities),
         "twin": target.twin is not None,
         "memory": [{"name": m.name, "kind": m.kind, "start": m.start, "size": m.size} for m in target.memory],

@@ -13,12 +13,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from workbench.errors import Blame, InputError, WorkbenchError
 from workbench.images.profile import Profile
 
 MAGIC: Final = b"WBPROV01"
+KeyOrigin = Literal["injected", "on-chip"]
+"""Who makes the device key: the station, which writes it into the page, or the unit, which keeps it."""
 MAX_BYTES: Final = 1024
 HEAD: Final = struct.Struct("<8sII")
 TLV: Final = struct.Struct("<HH")
@@ -110,8 +112,11 @@ def parse_page(page: bytes) -> Provisioning:
     return Provisioning(**values)
 
 
-def needs(profile: Profile) -> frozenset[str]:
-    """Fields of Provisioning a unit of that profile has beside `profile`, `vid` and `cid`, and no others."""
+def needs(profile: Profile, device_key: KeyOrigin = "injected") -> frozenset[str]:
+    """Fields of Provisioning a unit of that profile has beside `profile`, `vid` and `cid`.
+
+    A unit that makes its device key itself has none in its page.
+    """
     wanted = set()
     if profile.authenticity.method == "signature":
         wanted |= {"root_dn", "root_rsa" if str(profile.signer).startswith("rsa") else "root_ec"}
@@ -123,20 +128,27 @@ def needs(profile: Profile) -> frozenset[str]:
         wanted.add("kek")
     if profile.keys.symmetric == "unit":
         wanted.add("unit_secret")
-    if profile.keys.device_key != "none":
+    if profile.keys.device_key == "injected" and device_key == "injected":
         wanted.add("device_key")
     return frozenset(wanted)
 
 
-def verify_for(content: Provisioning, profile: Profile) -> None:
+def may_have(profile: Profile) -> frozenset[str]:
+    """Fields that a unit of that profile can do without: where a fleet shares its key, a secret of the unit's
+    own, by which it is told from the others.
+    """
+    return frozenset({"unit_secret"}) if profile.keys.symmetric == "fleet" else frozenset()
+
+
+def verify_for(content: Provisioning, profile: Profile, device_key: KeyOrigin = "injected") -> None:
     """Raises PageIncomplete unless `content` has what the profile needs, and no secret beyond that."""
     has = {name for name in _TYPES if getattr(content, name) is not None} - {"vid", "cid", "profile"}
-    wanted = needs(profile)
+    wanted = needs(profile, device_key)
     if content.profile != profile.name:
         raise PageIncomplete(f"the page is for profile {content.profile}, not {profile.name}")
     if missing := sorted(wanted - has):
         raise PageIncomplete(f"profile {profile.name} needs {', '.join(missing)}")
-    if more := sorted(has - wanted):
+    if more := sorted(has - wanted - may_have(profile)):
         raise PageIncomplete(
             f"profile {profile.name} does not use {', '.join(more)}",
             cause="what a unit does not need must not be on it",

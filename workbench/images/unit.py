@@ -16,7 +16,15 @@ from workbench.errors import InputError
 from workbench.images.derive import unit_secret
 from workbench.images.keys import KeyFolder, KeyInvalid
 from workbench.images.profile import Profile
-from workbench.images.provisioning import PageIncomplete, Provisioning, RsaRoot, needs, verify_for
+from workbench.images.provisioning import (
+    KeyOrigin,
+    PageIncomplete,
+    Provisioning,
+    RsaRoot,
+    may_have,
+    needs,
+    verify_for,
+)
 
 _COORDINATE_BYTES: Final = 32
 
@@ -30,20 +38,31 @@ class ChipIdInvalid(InputError):
 
 @dataclass(frozen=True, slots=True)
 class UnitContent:
-    """A unit's page, and the public half of its device key as PEM, None where it has none."""
+    """A unit's page, and the public half of an injected device key as PEM, None where the page has none."""
 
     page: Provisioning
     device_public_pem: bytes | None
 
 
 def unit_content(
-    profile: Profile, keys: KeyFolder, *, device: str, chip_id: bytes | None, time_floor_s: int | None
+    profile: Profile,
+    keys: KeyFolder,
+    *,
+    device: str,
+    chip_id: bytes | None,
+    time_floor_s: int | None,
+    device_key: KeyOrigin = "injected",
 ) -> UnitContent:
-    """What the unit with that chip ID gets, complete for the profile; a new device key each time.
+    """What the unit with that chip ID gets, complete for the profile; a new device key each time, unless the
+    unit makes it itself.
 
-    `chip_id` is 8 bytes as the chip's words lie in memory.  Raises PageIncomplete, KeyMissing, KeyInvalid.
+    A unit whose fleet shares a key gets a secret of its own beside it, where the folder has a master secret
+    to derive it from.  `chip_id` is 8 bytes as the chip's words lie in memory.  Raises PageIncomplete,
+    KeyMissing, KeyInvalid.
     """
-    wanted = needs(profile)
+    wanted = needs(profile, device_key)
+    if "unit_secret" in may_have(profile) and keys.has("master.bin") and chip_id is not None:
+        wanted |= {"unit_secret"}
     root = keys.root_certificate if "root_dn" in wanted else None
     key = ec.generate_private_key(ec.SECP256R1()) if "device_key" in wanted else None
     page = Provisioning(
@@ -59,7 +78,7 @@ def unit_content(
         unit_secret=_secret(keys, chip_id) if "unit_secret" in wanted else None,
         device_key=_scalar(key) if key else None,
     )
-    verify_for(page, profile)
+    verify_for(page, profile, device_key)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) if key else None
     return UnitContent(page, public)
 

@@ -26,9 +26,12 @@ def refuse_identity_loss(debug: Debug, area: Area | None = None) -> None:
 
     An identity area that is blank holds nothing to lose.
     """
-    identity = debug.target.identity
-    if identity is None or (area is not None and not identity.overlaps(area)):
-        return
+    for identity in debug.target.identity_areas:
+        if area is None or identity.overlaps(area):
+            _refuse_loss_of(debug, identity)
+
+
+def _refuse_loss_of(debug: Debug, identity: Area) -> None:
     memory = debug.target.memory_at(identity.start)
     erased = memory.erased if memory is not None else 0xFF
     held = debug.run(

@@ -258,16 +258,14 @@ def _outside(segment: Segment, address: int, memory: Memory | None, target: Targ
 
 
 def _refuse_identity(segments: Iterable[Segment], target: Target) -> None:
-    area = target.identity
-    if area is None:
-        return
     for segment in segments:
         start, end = sector_bounds(segment.address, segment.end, target)
-        if start < area.end and area.start < end:
-            raise ImageOverIdentity(
-                f"{segment.source.path}: writing {_range(segment.address, segment.end)} would change "
-                f"the identity area {_range(area.start, area.end)} of {target.name}"
-            )
+        for area in target.identity_areas:
+            if start < area.end and area.start < end:
+                raise ImageOverIdentity(
+                    f"{segment.source.path}: writing {_range(segment.address, segment.end)} would change "
+                    f"the identity area {_range(area.start, area.end)} of {target.name}"
+                )
 
 
 def sector_bounds(start: int, end: int, target: Target) -> tuple[int, int]:

@@ -80,6 +80,14 @@ class Debug:
             self._is_lost = True
             raise
 
+    def probe_name(self) -> str:
+        """What the probe says that it is: its vendor and product."""
+        found = self.run(
+            "asking the probe what it is",
+            lambda _soc, _: f"{self._session.probe.vendor_name} {self._session.probe.product_name}",
+        )
+        return found.strip()[:100]
+
     def chip_id(self) -> str | None:
         """The chip's own ID in lower-case hexadecimal; None where the target file names no words for it."""
         return self.run("reading the chip's ID", lambda soc, _: chip.chip_id(soc, self.target))

@@ -1,5 +1,5 @@
 """Runs, their journals and their records.
 
-`run` is what faces and verbs use.  Nothing here prints, and nothing but `database`, `models`, `records` and
-`migrations` loads SQLAlchemy: a run does so at its very end, so that short commands stay fast.
+`run` is what faces and verbs use.  Nothing here prints, and nothing but `models` and `records`
+loads SQLAlchemy: a run does so at its very end, so that short commands stay fast.
 """

@@ -1,5 +1,6 @@
 """The demo: flash a bench of boards, talk to them, cut the power of one in the middle of a flash, recover;
-make that one a secure unit, update it over its serial line, attack it, cut its power while it installs.
+make that one a secure unit, update it over its serial line, attack it, cut its power while it installs; give
+every board an identity, and a board with a TPM as well.
 
     images = find_images(firmware)
     bench = make_bench(folder)
@@ -27,8 +28,10 @@ from workbench.boards.bench_write import BenchUnwritable, virtual_bench_text, wr
 from workbench.errors import Blame, InputError, WorkbenchError
 from workbench.events import Notice, Observed, StepFinished, StepStarted
 from workbench.station import demo_boards as at
+from workbench.station import demo_identity as identity
 from workbench.station import demo_secure as secure
 from workbench.station.demo_boards import Banner, Cut, Flashed
+from workbench.station.demo_identity import Identified
 from workbench.station.demo_secure import Attacked, Secured, Updated
 from workbench.station.demo_tasks import Task, do_at, endings_at
 from workbench.station.flashmap import BLANK, NEW, TORN, FlashMap, agrees
@@ -41,12 +44,14 @@ Act = Callable[..., object]
 
 TARGET: Final = "microbit-v1"
 BOARDS: Final = 4
+TPM_BOARDS: Final = 1
 FOLDER: Final = Path("demo-bench")
 FIRST: Final = "hello-microbit"
 SECOND: Final = "hello-microbit-200k"
 FIRMWARE: Final = Path(__file__).resolve().parents[2] / "firmware-samples" / "build"
 """Where `make -C firmware-samples` puts the images, in a checkout."""
-EMULATOR: Final = "qemu-system-arm"
+EMULATORS: Final = {"qemu-system-arm": "qemu-system-arm", "swtpm": "swtpm"}
+"""Programs that virtual boards run in, and the packages that have them."""
 
 EARLIEST_CUT: Final = 3_000
 LATEST_CUT: Final = 8_000
@@ -116,6 +121,9 @@ class Report:
     updated: Updated
     attacked: Attacked
     cut_off: Attacked
+    identified: dict[str, Identified]
+    evidence: int
+    """Evidence files that were checked against the CA's root."""
 
 
 class AttackSucceeded(WorkbenchError):
@@ -147,9 +155,11 @@ def make_bench(folder: Path, boards: int = BOARDS) -> Bench:
 
     Raises EmulatorMissing, BenchUnwritable, NotTheDemoBench.
     """
-    if shutil.which(EMULATOR) is None:
-        raise EmulatorMissing(f"{EMULATOR} is not installed")
-    text = virtual_bench_text(boards, TARGET, name="demo")
+    for program, package in EMULATORS.items():
+        if shutil.which(program) is None:
+            action = f"run `apt-get install {package}`, then `workbench doctor`"
+            raise EmulatorMissing(f"{program} is not installed", action=action)
+    text = virtual_bench_text(boards, TARGET, name="demo", tpms=TPM_BOARDS)
     file = folder / BENCH_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -176,8 +186,8 @@ def carry_out(run: Run, bench: Bench, images: Images, seed: int) -> Report:
     """
     try:
         with run.step("power-on", f"Switch on {len(bench.slots)} boards"):
-            _at_all(run, bench, at.switch_on, kind=at.Power)
-            for name in (*at.PRELOAD, *secure.PRELOAD):
+            do_at(run, _log_dir(bench), _tasks(bench, bench.slots, at.switch_on), at.Power)
+            for name in (*at.PRELOAD, *secure.PRELOAD, *identity.PRELOAD):
                 importlib.import_module(name)
         report = _steps(run, bench, images, seed)
         run.result.update(as_result(report))
@@ -207,8 +217,22 @@ def _steps(run: Run, bench: Bench, images: Images, seed: int) -> Report:
     with run.step("reset", f"Reset {hero}, and hear it start once more"):
         last = at_hero(at.talk_to_board, None, kind=Banner)
     secured, updated, attacked, cut_off = _secure_steps(run, at_hero, hero, images.folder, seed)
+    identified, evidence = _identity_steps(run, bench, images.folder)
     return Report(
-        hero, seed, flashed, banners, cut, found, recovered, last, secured, updated, attacked, cut_off
+        hero=hero,
+        seed=seed,
+        flashed=flashed,
+        banners=banners,
+        cut=cut,
+        map=found,
+        recovered=recovered,
+        last_banner=last,
+        secured=secured,
+        updated=updated,
+        attacked=attacked,
+        cut_off=cut_off,
+        identified=identified,
+        evidence=evidence,
     )
 
 
@@ -226,6 +250,30 @@ def _secure_steps(
     if broken := attacked.broken + cut_off.broken:
         raise AttackSucceeded(f"slot {hero}: {', '.join(broken)}")
     return secured, updated, attacked, cut_off
+
+
+def _identity_steps(run: Run, bench: Bench, firmware: Path) -> tuple[dict[str, Identified], int]:
+    twins, tpms = _names(bench, "flash"), _names(bench, "tpm")
+    with run.step(
+        "authority", "Make a certificate authority for tests, and a key for the station's evidence"
+    ):
+        desk = identity.open_desk(bench, run.emit)
+    words = (
+        f"Give {len(twins)} boards a key that is made on the chip and a certificate; lock, and try the locks"
+    )
+    with identity.serving(desk):
+        with run.step("identify", words):
+            tasks = _tasks(bench, twins, identity.identify_mcu, firmware)
+            identified = do_at(run, _log_dir(bench), tasks, Identified)
+        with run.step(
+            "identify-tpm", f"Give the TPM of {', '.join(tpms)} its IDevID and IAK; lock, and try the locks"
+        ):
+            tasks = _tasks(bench, tpms, identity.identify_tpm)
+            identified |= do_at(run, _log_dir(bench), tasks, Identified)
+    with run.step("evidence", "Check the evidence of each unit against the CA's root"):
+        count = identity.refuse_unverified_evidence(desk)
+        run.emit(Observed(what="evidence", value={"files": count}))
+    return identified, count
 
 
 def _switch_off(run: Run, bench: Bench) -> None:
@@ -262,15 +310,22 @@ def as_result(report: Report) -> dict[str, Any]:
         "cut": cut,
         "recovered": asdict(report.recovered),
         "secure": secure.as_result(report.secured, report.updated, report.attacked, report.cut_off),
+        "identities": {name: asdict(unit) for name, unit in report.identified.items()},
+        "evidence": report.evidence,
     }
 
 
 def _at_all(run: Run, bench: Bench, act: Act, *arguments: object, kind: type[T]) -> dict[str, T]:
-    return do_at(run, _log_dir(bench), _tasks(bench, bench.slots, act, *arguments), kind)
+    """At all boards that take firmware."""
+    return do_at(run, _log_dir(bench), _tasks(bench, _names(bench, "flash"), act, *arguments), kind)
 
 
 def _at_one(run: Run, bench: Bench, name: str, act: Act, *arguments: object, kind: type[T]) -> T:
     return do_at(run, _log_dir(bench), _tasks(bench, [name], act, *arguments), kind)[name]
+
+
+def _names(bench: Bench, capability: str) -> list[str]:
+    return [slot.name for slot in bench.with_capabilities([capability])]
 
 
 def _tasks(bench: Bench, names: Iterable[str], act: Act, *arguments: object) -> dict[str, Task]:

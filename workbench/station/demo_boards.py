@@ -123,9 +123,15 @@ def switch_off(bench: Path, name: str, emit: Emit) -> Power:
 
 
 def flash_board(bench: Path, name: str, image: Path, erase: Erase, emit: Emit) -> Flashed:
-    """Flashes `image`, verified by reading it back, and leaves the chip halted."""
+    """Flashes `image`, verified by reading it back, and leaves the chip halted.  A chip that an earlier demo
+    locked is given back first.
+    """
+    from workbench.probes.erase import recover
+
     slot = load_bench(bench).slot(name)
     with hold(slot, purpose=PURPOSE, emit=emit) as held, debugging(held, emit=emit) as debug:
+        if debug.lock_state().is_locked:
+            recover(debug, emit=emit, check=held.check)
         result = _flash(held, debug, image, erase, emit)
         flashed = Flashed(
             chip=debug.chip_id() or "",

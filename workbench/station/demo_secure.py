@@ -75,8 +75,8 @@ def provision_board(bench: Path, name: str, firmware: Path, emit: Emit) -> Secur
     from workbench.station.provision import provision
 
     slot = load_bench(bench).slot(name)
-    profile, keys = _profile(), _keys(slot)
-    made = provision(slot, profile, keys, _firmware(slot, profile, firmware), emit, permit_identity=True)
+    profile, keys = demo_profile(), keys_for(slot)
+    made = provision(slot, profile, keys, firmware_for(slot, profile, firmware), emit, permit_identity=True)
     secured = Secured(made.chip_id or "", made.profile, made.version, made.image_bytes)
     emit(Observed(what="secured", value={"chip": secured.chip, "profile": PROFILE, "version": made.version}))
     return secured
@@ -91,9 +91,9 @@ def update_board(bench: Path, name: str, firmware: Path, emit: Emit) -> Updated:
     from workbench.updates.release import release_of
 
     slot = load_bench(bench).slot(name)
-    profile, keys = _profile(), _keys(slot)
+    profile, keys = demo_profile(), keys_for(slot)
     image = build_release(
-        _firmware(slot, profile, firmware).app,
+        firmware_for(slot, profile, firmware).app,
         profile,
         keys,
         version=Version.parse(SECOND),
@@ -116,11 +116,11 @@ def attack_board(
     from workbench.station.trials import Plan, run_trials
 
     slot = load_bench(bench).slot(name)
-    profile, keys = _profile(), _keys(slot)
+    profile, keys = demo_profile(), keys_for(slot)
     plan = Plan(
         profile=profile,
         keys=keys,
-        firmware=_firmware(slot, profile, firmware),
+        firmware=firmware_for(slot, profile, firmware),
         only=only,
         seed=seed,
         sample=CUT_SAMPLE,
@@ -134,19 +134,22 @@ def attack_board(
     return Attacked(verdicts["HELD"], [row.name for row in rows if row.verdict == "BROKEN"], dict(cuts))
 
 
-def _profile() -> Profile:
+def demo_profile() -> Profile:
+    """The demo's security profile."""
     from workbench.images.profile import load_profile
 
     return load_profile(PROFILE)
 
 
-def _keys(slot: Slot) -> KeyFolder:
+def keys_for(slot: Slot) -> KeyFolder:
+    """Test keys of the slot's own."""
     from workbench.station.trials import trial_keys
 
-    return trial_keys(slot, _profile())
+    return trial_keys(slot, demo_profile())
 
 
-def _firmware(slot: Slot, profile: Profile, folder: Path) -> Firmware:
+def firmware_for(slot: Slot, profile: Profile, folder: Path) -> Firmware:
+    """Bootloader and first application, from a build's folder."""
     from workbench.images.tlvs import Version
     from workbench.updates.provision import find_firmware
 

@@ -20,6 +20,7 @@ from workbench.events import Emit, Json, Notice, Observed
 from workbench.images import files
 from workbench.images.keys import KeyFolder
 from workbench.images.profile import Profile, refuse_unbuildable
+from workbench.images.provisioning import KeyOrigin
 from workbench.station.journal import utc_now
 from workbench.station.slots import debugging, hold
 from workbench.updates.challenge_keys import UNITS
@@ -44,10 +45,15 @@ Step = Callable[[str, str], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """A unit that was provisioned and seen to start.  `device_key` is where its public key was filed."""
+    """A unit that was provisioned and seen to start.
+
+    `device_key` is where its public key was filed, None where it has none, or none yet.  `key_origin`: who
+    made the unit's own key or secret: `injected` by the station, or `on-chip`.
+    """
 
     chip_id: str | None
     profile: str
+    key_origin: str | None
     version: str
     hash: str
     counter: int | None
@@ -73,6 +79,7 @@ def provision(
     kick: bool = False,
     wait_s: float = 0.0,
     time_floor_s: int | None = None,
+    device_key: KeyOrigin = "injected",
     step: Step = _no_step,
     commit: Callable[[], None] = lambda: None,
     start_s: float = START_S,
@@ -93,7 +100,13 @@ def provision(
     ):
         with step("prepare", "making this unit's image and its provisioning page"):
             plan = plan_unit(
-                slot.target, profile, keys, firmware, chip_id=debug.chip_id(), time_floor_s=time_floor_s
+                slot.target,
+                profile,
+                keys,
+                firmware,
+                chip_id=debug.chip_id(),
+                time_floor_s=time_floor_s,
+                device_key=device_key,
             )
         with step("flash", "writing bootloader, application and provisioning page"):
             commit()
@@ -109,6 +122,7 @@ def provision(
     return Provisioned(
         chip_id=plan.chip_id,
         profile=profile.name,
+        key_origin=plan.key_origin,
         version=version,
         hash=plan.app.digest.hex(),
         counter=plan.app.counter,
@@ -151,22 +165,24 @@ def file_unit(folder: Path, slot: str, plan: UnitPlan, emit: Emit, told: str | N
     chip = plan.chip_id or told
     name = chip or f"slot-{slot}"
     units = folder / UNITS
-    origin = None if plan.device_public_pem is None else "injected"
     entry: dict[str, Json] = {
         "chip": chip,
         "target": plan.target.name,
         "profile": plan.profile.name,
-        "device_key": origin,
+        "device_key": plan.key_origin if plan.challenge == "device-key" else None,
+        "challenge": plan.challenge,
+        "key_origin": plan.key_origin,
         "provisioned": utc_now(),
     }
     files.make_private_folder(units)
     files.write(units / f"{name}.json", json.dumps(entry, indent=1).encode() + b"\n")
     emit(Observed(what="unit", value=entry))
-    if plan.device_public_pem is None:
-        return None
     path = units / f"{name}.pub.pem"
+    if plan.device_public_pem is None:
+        path.unlink(missing_ok=True)
+        return None
     files.write(path, plan.device_public_pem)
-    key: dict[str, Json] = {"origin": origin, "public": plan.device_public_pem.decode("ascii")}
+    key: dict[str, Json] = {"origin": plan.key_origin, "public": plan.device_public_pem.decode("ascii")}
     emit(Observed(what="device-key", value=key))
     return path
 

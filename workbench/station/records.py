@@ -10,10 +10,10 @@ from typing import Any, Final, Self, cast
 from sqlalchemy import Connection, Engine, Select, insert, select
 from sqlalchemy.orm import Session
 
+from workbench.database.engine import library_errors, open_engine, writing
 from workbench.errors import InputError
 from workbench.events import Verdict
 from workbench.station.accounts import Account, account
-from workbench.station.database import library_errors, open_engine, writing
 from workbench.station.journal_reader import JournalDamaged, read_journal
 from workbench.station.models import EventRow, ObservationRow, RunRow
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from workbench.errors import WorkbenchError
 from workbench.images import files
 from workbench.images.derive import challenge_key, unit_secret
 from workbench.images.keys import KeyFolder, KeyInvalid, load_public
@@ -28,8 +30,18 @@ def challenge_key_for(keys: KeyFolder, identity: Identity, alg: str) -> Challeng
         if not isinstance(found, ec.EllipticCurvePublicKey):
             raise KeyInvalid(f"{public} holds no P-256 key")
         return found
-    if alg == "HS256" and keys.has("master.bin"):
+    if alg == "HS256" and keys.has("master.bin") and not _answers_as_fleet(keys, identity):
         return challenge_key(unit_secret(keys.master, identity.chip))
     if alg == "HS256" and keys.has("kek.bin"):
         return challenge_key(keys.kek)
     return None
+
+
+def _answers_as_fleet(keys: KeyFolder, identity: Identity) -> bool:
+    """Whether the unit was provisioned without a secret of its own."""
+    path = keys.path / UNITS / f"{identity.chip[::-1].hex()}.json"
+    try:
+        entry = json.loads(files.read(path, max_bytes=files.MAX_KEY_FILE_BYTES))
+    except (WorkbenchError, ValueError):
+        return False
+    return isinstance(entry, dict) and entry.get("challenge") == "fleet-key"

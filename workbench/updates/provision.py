@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from workbench.boards.target import Target
 from workbench.boards.target_file import Area, Update
@@ -20,7 +20,7 @@ from workbench.images import files
 from workbench.images.format import parse
 from workbench.images.keys import KeyFolder
 from workbench.images.profile import Profile
-from workbench.images.provisioning import build_page, parse_page
+from workbench.images.provisioning import KeyOrigin, Provisioning, build_page, parse_page
 from workbench.images.release import build_release, policy_for
 from workbench.images.tlvs import Version
 from workbench.images.unit import chip_id_bytes, unit_content
@@ -121,6 +121,10 @@ class UnitPlan:
     page_at: int
     app: Verified = field(repr=False)
     device_public_pem: bytes | None
+    key_origin: KeyOrigin | None
+    """Who makes the unit's own key; None for a unit whose profile gives it none."""
+    challenge: Literal["device-key", "unit-secret", "fleet-key"] | None = None
+    """What answers challenges."""
 
 
 def find_firmware(folder: Path, target: Target, profile: Profile, version: Version, counter: int) -> Firmware:
@@ -143,10 +147,12 @@ def plan_unit(
     *,
     chip_id: str | None,
     time_floor_s: int | None = None,
+    device_key: KeyOrigin = "injected",
 ) -> UnitPlan:
     """What the unit with that chip ID gets.  The application is verified as the unit will.
 
     `time_floor_s`, seconds since 1970 UTC, is by default the time at which the application was signed.
+    `device_key` "on-chip": the unit makes its key itself when it is enrolled, and has none until then.
     Raises what making releases and pages raises, ImageRefused, FirmwareMisplaced, and what `load_images`
     raises.
     """
@@ -154,7 +160,9 @@ def plan_unit(
     chip = chip_id_bytes(chip_id) if chip_id is not None else None
     app = _application(firmware, target, profile, keys, chip)
     floor_s = app.signing_time_s if time_floor_s is None else time_floor_s
-    unit = unit_content(profile, keys, device=target.name, chip_id=chip, time_floor_s=floor_s)
+    unit = unit_content(
+        profile, keys, device=target.name, chip_id=chip, time_floor_s=floor_s, device_key=device_key
+    )
     page, page_at = build_page(unit.page), target.provisioning_page
     assert page_at is not None  # the target file was checked for it
     running = app.image.encode()  # in the primary slot the payload is plain
@@ -170,7 +178,10 @@ def plan_unit(
         )
     image = image_of([firmware.boot], parts, target, permit_identity=True)
     _refuse_misplaced(image, firmware.boot, target)
-    return UnitPlan(profile, target, chip_id, image, page, page_at, app, unit.device_public_pem)
+    origin, challenge = _origin(profile, unit.page, device_key)
+    return UnitPlan(
+        profile, target, chip_id, image, page, page_at, app, unit.device_public_pem, origin, challenge
+    )
 
 
 def write_unit(
@@ -246,6 +257,17 @@ def verify_identity(identity: Identity, plan: UnitPlan, emit: Emit) -> None:
     for name, right in wanted.items():
         if getattr(identity, name) != right:
             raise UnitDisagrees(f"the unit says another {name} of itself than it was given")
+
+
+def _origin(
+    profile: Profile, page: Provisioning, device_key: KeyOrigin
+) -> tuple[KeyOrigin | None, Literal["device-key", "unit-secret", "fleet-key"] | None]:
+    """Where the unit's own key comes from, and what answers challenges."""
+    if profile.keys.device_key != "none":
+        return ("injected" if page.device_key is not None else "on-chip"), "device-key"
+    if page.unit_secret is not None:
+        return "injected", "unit-secret"
+    return None, "fleet-key" if page.kek is not None else None
 
 
 def _application(

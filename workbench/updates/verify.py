@@ -103,6 +103,28 @@ def verify_challenge(
     return Statement(answer.alg, chip.hex(), version, counter, key is not None)
 
 
+def verify_possession(answer: ChallengeAnswer, nonce: bytes, chip: bytes, key: ChallengeKey) -> Statement:
+    """That the answer is to this challenge, of this chip, and made with `key`, whatever it runs."""
+    _verify_signature(answer, key)
+    try:
+        said = read_map(answer.statement)
+    except SmpGarbled as error:
+        raise UpdateNotVerified("the signed statement cannot be read", cause=error.what) from error
+    if said.get("nonce") != nonce or said.get("chip") != chip:
+        raise UpdateNotVerified(
+            "the answer to a challenge is another device's, or to another challenge",
+            cause="an old answer, or another device's",
+        )
+    version, counter = said.get("version"), said.get("counter")
+    return Statement(
+        answer.alg,
+        chip.hex(),
+        version[:64] if isinstance(version, str) else "",
+        counter if isinstance(counter, int) else 0,
+        True,
+    )
+
+
 def verify_slot_bytes(release: Release, slot: bytes) -> str:
     """That a slot's bytes, read through the debug port, are the release's; says how that was seen.
 

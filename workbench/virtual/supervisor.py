@@ -9,7 +9,6 @@ it is ready or cannot be.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import selectors
@@ -28,13 +27,12 @@ from workbench.virtual.connection import Connection
 from workbench.virtual.cut import PowerLost
 from workbench.virtual.dap import DebugPort, Fault
 from workbench.virtual.gdb import MachineGone
+from workbench.virtual.lock import lock_file
 from workbench.virtual.nvm import NvmDamaged
-from workbench.virtual.protocol import LOCK_FILE, Client, SupervisorGone, check_operations, socket_path
+from workbench.virtual.protocol import Client, SupervisorGone, check_operations, socket_path
 
 TICK_S: Final = 0.5
 MAX_CLIENTS: Final = 32
-LOCK_LIMIT_S: Final = 15.0
-"""How long a predecessor may take to save its memories."""
 
 
 class Busy(Exception):
@@ -235,22 +233,15 @@ DAP_OPS: Final[dict[str, Callable[..., Any]]] = {
 
 
 def lock_twin(folder: Path, uid: str) -> int | None:
-    """The twin's lock, as a descriptor; None when another supervisor has it and answers.
+    """The twin's lock, as a descriptor; None when another supervisor has it and answers."""
 
-    Waits for one that is ending, and for the guard of one that was killed.  Raises TimeoutError, OSError.
-    """
-    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + LOCK_LIMIT_S
-    while True:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
+    def answers() -> bool:
         with contextlib.suppress(SupervisorGone), Client(socket_path(uid), timeout_s=2.0) as client:
             client.ask("status")
-            return None
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"another process holds {folder / LOCK_FILE}")
-        time.sleep(0.01)
+            return True
+        return False
+
+    return lock_file(folder, answers)
 
 
 def start(folder: Path, uid: str) -> tuple[dict[str, Any], Supervisor | None]:

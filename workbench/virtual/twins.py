@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from workbench.errors import Blame, WorkbenchError
 from workbench.virtual import nvm
@@ -42,6 +42,7 @@ from workbench.virtual.protocol import (
 
 if TYPE_CHECKING:  # the machinery is loaded when it is needed
     from workbench.virtual.sweep import CutOutcome, Recording
+    from workbench.virtual.tpm_boards import TpmBoard
 
 START_LIMIT_S: Final = 20.0
 
@@ -258,15 +259,26 @@ class Twin:
     probe_uid: str
     serial_url: str
     power: TwinPower
+    tcti: None = None
 
 
-def plug(folder: Path, name: str, machine: str, title: str = "") -> Twin:
+@overload
+def plug(folder: Path, name: str, machine: Literal["tpm"], title: str = "") -> TpmBoard: ...
+@overload
+def plug(folder: Path, name: str, machine: Literal["microbit", "mps2-an385"], title: str = "") -> Twin: ...
+@overload
+def plug(folder: Path, name: str, machine: str, title: str = "") -> Twin | TpmBoard: ...
+def plug(folder: Path, name: str, machine: str, title: str = "") -> Twin | TpmBoard:
     """The twin `name` in `folder`, made with a chip of its own if it is not there yet.
 
     Raises ValueError for an unknown machine, TwinFailed when the folder holds a twin of another machine.
     """
+    if machine == "tpm":
+        from workbench.virtual import tpm_boards
+
+        return tpm_boards.plug(folder, name, title)
     if machine not in MODELS:
-        raise ValueError(f"no virtual machine {machine!r}; there are {', '.join(sorted(MODELS))}")
+        raise ValueError(f"no virtual machine {machine!r}; there are {', '.join(sorted([*MODELS, 'tpm']))}")
     home = folder / name
     uid = f"twin-{name}-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]}"
     chip_file = home / CHIP_FILE

@@ -14,7 +14,10 @@ from workbench.errors import Blame, InputError, WorkbenchError
 WORKBENCH_GROUP: Final = 64
 """SMP group of our own firmware; other products use the number for groups of theirs."""
 
-_OWN: Final = {1: "UNKNOWN", 2: "INVALID", 3: "CONSENT_NEEDED", 4: "BUSY"}
+_OWN: Final = {
+    1: "UNKNOWN", 2: "INVALID", 3: "CONSENT_NEEDED", 4: "BUSY", 6: "NO_KEY", 7: "FAILED", 9: "ENROL_STATE",
+    10: "NO_SECRET", 11: "RANDOM", 12: "FLASH", 13: "FROZEN", 14: "NO_CERTIFICATE", 15: "CERTIFICATE",
+}  # fmt: skip
 
 
 class SmpInvalid(InputError):

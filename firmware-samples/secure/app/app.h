@@ -67,8 +67,8 @@ struct challenge_answer {
 
 enum challenge_result { CHALLENGE_OK = 0, CHALLENGE_NO_KEY = -1, CHALLENGE_FAILED = -2 };
 
-/* Signs "WBCHAL1" and the statement with the device key, or authenticates it with the key derived from the unit's
- * secret or the fleet's, whichever is provisioned first in this order.  Returns enum challenge_result. */
+/* Signs "WBCHAL1" and the statement with the unit's key, or authenticates it (unit_key.h says with which one).  Returns
+ * enum challenge_result. */
 int challenge_sign(const uint8_t *statement, uint32_t length, struct challenge_answer *answer);
 
 #endif

@@ -259,6 +259,16 @@ void cbor_uint(struct cbor_out *out, uint32_t value)
     put_head(out, UNSIGNED, value);
 }
 
+void cbor_negative(struct cbor_out *out, uint32_t number)
+{
+    put_head(out, NEGATIVE, number);
+}
+
+void cbor_tag(struct cbor_out *out, uint32_t tag)
+{
+    put_head(out, TAG, tag);
+}
+
 void cbor_bool(struct cbor_out *out, bool value)
 {
     put_head(out, SIMPLE, value ? TRUE_VALUE : FALSE_VALUE);
@@ -280,9 +290,14 @@ void cbor_text(struct cbor_out *out, const char *text)
     cbor_text_bytes(out, (const uint8_t *)text, strlen(text));
 }
 
-void cbor_bytes(struct cbor_out *out, const uint8_t *data, size_t length)
+void cbor_bytes_head(struct cbor_out *out, size_t length)
 {
     put_head(out, BYTE_STRING, (uint32_t)length);
+}
+
+void cbor_bytes(struct cbor_out *out, const uint8_t *data, size_t length)
+{
+    cbor_bytes_head(out, length);
     put(out, data, length);
 }
 

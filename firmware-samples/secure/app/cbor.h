@@ -46,11 +46,20 @@ void cbor_bool(struct cbor_out *out, bool value);
 void cbor_text(struct cbor_out *out, const char *text);
 void cbor_bytes(struct cbor_out *out, const uint8_t *data, size_t length);
 
+/* -1 - number. */
+void cbor_negative(struct cbor_out *out, uint32_t number);
+
+/* Tag of the item that follows. */
+void cbor_tag(struct cbor_out *out, uint32_t tag);
+
 /* Text that is not terminated; it has to be UTF-8. */
 void cbor_text_bytes(struct cbor_out *out, const uint8_t *text, size_t length);
 
 /* Head of a text whose bytes follow by other means. */
 void cbor_text_head(struct cbor_out *out, size_t length);
+
+/* Likewise of bytes. */
+void cbor_bytes_head(struct cbor_out *out, size_t length);
 
 /* A pair of a map. */
 void cbor_pair_uint(struct cbor_out *out, const char *key, uint32_t value);

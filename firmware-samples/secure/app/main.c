@@ -5,7 +5,9 @@
  */
 #include "app.h"
 #include "chip.h"
+#include "enrol.h"
 #include "framing.h"
+#include "self_enrol.h"
 #include "smp.h"
 #include "start.h"
 #include "text.h"
@@ -45,6 +47,8 @@ _Noreturn void app_main(void)
     chip_init();
     uart_rx_start();
     running_start();
+    enrol_start();
+    self_enrol();
     selftest_run();
     text_put("app: ");
     text_put(running_version(version));

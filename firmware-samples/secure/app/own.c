@@ -4,7 +4,8 @@
  * SMP group 64: who the unit is and what it runs, the proof of it, and the user's consent.
  *
  *   0 identity, read     {"chip": 8 bytes, "profile": text, "version": text, "hash": 32 bytes, "slot": 0,
- *                        "counter": n, "phase": n, "result": n, "confirmed": bool, "boot": text, "selftest": bool}
+ *                        "counter": n, "phase": n, "result": n, "confirmed": bool, "boot": text, "selftest": bool,
+ *                        "origin": "none" | "on-chip" | "injected"}
  *                        phase is enum phase, result enum reason; hash is computed over the flash at start
  *   1 challenge, write   {"nonce": 16 to 64 bytes} -> {"alg": "ES256" or "HS256", "statement": bytes, "sig": bytes}
  *                        statement is a map of CBOR: nonce, chip, version, hash, slot, counter, phase; what is signed
@@ -14,7 +15,7 @@
  *   2 consent, write     {"action": "grant" | "defer"} -> as read
  *   3 busy, write        {"busy": bool} -> as read of 2; stands in for an application in the middle of something
  *
- * Its errors are enum smp_own_error.
+ * 4 to 7 are enrolment and attestation: enrol.h.  Errors are enum smp_own_error.
  */
 #include <string.h>
 
@@ -22,6 +23,7 @@
 #include "chip.h"
 #include "request.h"
 #include "smp.h"
+#include "unit_key.h"
 
 enum { IDENTITY = 0, CHALLENGE = 1, CONSENT = 2, BUSY = 3 };
 enum { CHIP_ID_BYTES = 8, NONCE_MIN = 16, NONCE_MAX = 64, STATEMENT_BYTES = 224, PROFILE_BYTES = 32 };
@@ -48,7 +50,7 @@ static struct smp_status identity(const struct smp_request *request, struct smp_
     (void)request;
     chip_id(chip);
     state_read(&state);
-    cbor_map(out, 11);
+    cbor_map(out, 12);
     cbor_pair_bytes(out, "chip", chip, sizeof chip);
     write_profile(out);
     cbor_pair_text(out, "version", running_version(version));
@@ -60,6 +62,7 @@ static struct smp_status identity(const struct smp_request *request, struct smp_
     cbor_pair_bool(out, "confirmed", state.phase != PHASE_TRIAL);
     cbor_pair_text(out, "boot", boot_version());
     cbor_pair_bool(out, "selftest", selftest_passed());
+    cbor_pair_text(out, "origin", unit_key_origin());
     return SMP_OK;
 }
 

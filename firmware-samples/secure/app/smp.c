@@ -28,7 +28,8 @@ static unsigned int version_of(const uint8_t *header)
 
 static const struct smp_command *find_command(const struct smp_request *request)
 {
-    static const struct smp_command *const groups[] = {smp_os_commands, smp_image_commands, smp_own_commands};
+    static const struct smp_command *const groups[] = {smp_os_commands, smp_image_commands, smp_own_commands,
+                                                       smp_enrol_commands};
 
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         for (const struct smp_command *command = groups[i]; command->run != NULL; command++) {

@@ -79,6 +79,13 @@ enum smp_own_error {
     OWN_ERROR_NO_KEY = 6,          /* not provisioned: no challenge can be answered */
     OWN_ERROR_FAILED = 7,          /* no signature came out */
     OWN_ERROR_STATE = 8,           /* a request or a trial is under way */
+    OWN_ERROR_ENROL_STATE = 9,     /* a unit with an injected secret gets no key of its own */
+    OWN_ERROR_NO_SECRET = 10,      /* the debug probe wrote no enrolment record */
+    OWN_ERROR_RANDOM = 11,         /* the source of random numbers failed its tests */
+    OWN_ERROR_FLASH = 12,          /* what was written does not read back, or a key is damaged */
+    OWN_ERROR_FROZEN = 13,         /* enrolment is over */
+    OWN_ERROR_NO_CERTIFICATE = 14, /* none, or not twice */
+    OWN_ERROR_CERTIFICATE = 15,    /* hash, DER or key are not what was announced */
 };
 
 struct smp_request {
@@ -112,6 +119,7 @@ struct smp_command {
 extern const struct smp_command smp_os_commands[];
 extern const struct smp_command smp_image_commands[];
 extern const struct smp_command smp_own_commands[];
+extern const struct smp_command smp_enrol_commands[]; /* of the own group as well */
 
 /* Carries out the packet and sends its answer through put.  Packets that are no requests get none.  True when the
  * chip is to be reset now. */

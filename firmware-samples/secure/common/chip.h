@@ -29,6 +29,15 @@ void chip_id(uint8_t id[8]);
 /* Fills a buffer from the chip's generator of random numbers. */
 void random_bytes(uint8_t *to, size_t count);
 
+/* The noise source itself, without what the chip does to even it out: one sample of 8 bits.  Between start and stop.
+ * False when no sample comes, or the chip has no noise source: then it can make no key. */
+void random_raw_start(void);
+bool random_raw(uint8_t *sample);
+void random_raw_stop(void);
+
+/* Whether the debug port is kept from reading flash.  It takes hold at a reset, so ask at start. */
+bool chip_locked(void);
+
 /* Erases one page.  The address is that of the page: a multiple of LAYOUT_PAGE_BYTES inside the writable areas of
  * layout.h.  The core stands still meanwhile on the nRF51 (21 ms). */
 void flash_erase_page(uint32_t address);

@@ -7,8 +7,6 @@
 #include <bearssl_kdf.h>
 #include <string.h>
 
-#include "provision.h"
-
 void crypto_hkdf(uint8_t *out, size_t out_length, const uint8_t *key, size_t key_length, const char *info)
 {
     br_hkdf_context context;
@@ -39,21 +37,6 @@ void crypto_wipe(void *data, size_t length)
     while (length-- > 0u) {
         *to++ = 0;
     }
-}
-
-bool crypto_challenge_key(uint8_t key[32])
-{
-    struct bytes secret;
-
-#if WB_MAC
-    const bool there = provision_find(PROVISION_UNIT_SECRET, 32, &secret);
-#else
-    const bool there = provision_find(PROVISION_KEK, 16, &secret);
-#endif
-    if (there) {
-        crypto_hkdf(key, 32, secret.data, secret.length, "workbench challenge");
-    }
-    return there;
 }
 
 uint32_t crc32(const void *data, size_t length)

@@ -19,9 +19,6 @@ bool crypto_equal(const void *a, const void *b, size_t length);
 /* Overwrites a secret. */
 void crypto_wipe(void *data, size_t length);
 
-/* Key that answers challenges in tiers 1 and 1+ (HMAC-SHA256); false when the unit is not provisioned. */
-bool crypto_challenge_key(uint8_t key[32]);
-
 /* CRC-32 as in zlib. */
 uint32_t crc32(const void *data, size_t length);
 

@@ -37,12 +37,14 @@ class Areas:
 
 
 def areas_of(target: Target) -> Areas:
-    """The slots, and behind the secondary one two pages of boot state and two of the swap's progress."""
+    """The slots, and behind the secondary one two pages of boot state and two of the swap's progress; what
+    makes the unit this unit may lie between.
+    """
     assert target.update is not None
     primary = target.image_slot(target.update.primary)
     secondary = target.image_slot(target.update.secondary)
     page = target.memory_named(secondary.memory).sector or 1024
-    state = secondary.end
+    state = next((a.end for a in target.identity_areas if a.start == secondary.end), secondary.end)
     return Areas(
         (
             ("slot 0", primary.start, primary.end),

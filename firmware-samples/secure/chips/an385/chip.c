@@ -81,6 +81,26 @@ void random_bytes(uint8_t *to, size_t count)
     }
 }
 
+/* No noise source, no keys. */
+void random_raw_start(void)
+{
+}
+
+bool random_raw(uint8_t *sample)
+{
+    *sample = 0;
+    return false;
+}
+
+void random_raw_stop(void)
+{
+}
+
+bool chip_locked(void)
+{
+    return false;
+}
+
 void flash_erase_page(uint32_t address)
 {
     memset((void *)address, 0xFF, LAYOUT_PAGE_BYTES);

@@ -16,8 +16,11 @@
 #define LAYOUT_STATE    0x00180000u /* two pages */
 #define LAYOUT_LOG      0x00180800u
 #define LAYOUT_LOG_PAGES 4u
-#define LAYOUT_IDENTITY 0x00182000u /* two pages, written at provisioning only */
+#define LAYOUT_IDENTITY 0x00182000u /* a page, written at provisioning only */
 #define LAYOUT_IDENTITY_BYTES 0x400u
+#define LAYOUT_KEYS     0x00182400u /* a page: app/key_page.h */
+#define LAYOUT_CERTIFICATE_A 0x00182800u /* a page each, written by the application at enrolment */
+#define LAYOUT_CERTIFICATE_B 0x00182C00u
 
 #define LAYOUT_COUNTER       0x00183000u
 #define LAYOUT_COUNTER_WORDS 32u

@@ -102,6 +102,42 @@ void random_bytes(uint8_t *to, size_t count)
     NRF_RNG->TASKS_STOP = 1;
 }
 
+/* A sample takes about 0.2 ms without bias correction.  An emulated one takes as long as its host is busy, and must not
+ * be called bad for that. */
+#define SAMPLE_TICKS (5u * CHIP_TICK_HZ)
+
+void random_raw_start(void)
+{
+    NRF_RNG->CONFIG = 0;
+    NRF_RNG->EVENTS_VALRDY = 0;
+    NRF_RNG->TASKS_START = 1;
+}
+
+bool random_raw(uint8_t *sample)
+{
+    const uint32_t since = chip_ticks();
+
+    while (NRF_RNG->EVENTS_VALRDY == 0u) {
+        if (chip_ticks() - since >= SAMPLE_TICKS) {
+            return false;
+        }
+    }
+    NRF_RNG->EVENTS_VALRDY = 0;
+    *sample = (uint8_t)NRF_RNG->VALUE;
+    return true;
+}
+
+void random_raw_stop(void)
+{
+    NRF_RNG->TASKS_STOP = 1;
+}
+
+/* 8 UICR: RBPCONF.PALL, all flash. */
+bool chip_locked(void)
+{
+    return (NRF_UICR_RBPCONF & UICR_RBPCONF_PALL) != UICR_RBPCONF_PALL;
+}
+
 /* --- 6 NVMC --- */
 
 static void nvmc_mode(uint32_t mode)

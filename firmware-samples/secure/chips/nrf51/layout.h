@@ -11,13 +11,16 @@
 
 #define LAYOUT_BOOT     0x00000000u /* 48 KiB */
 #define LAYOUT_SLOT0    0x0000C000u
-#define LAYOUT_SLOT1    0x00025400u
-#define LAYOUT_SLOT_PAGES 101u
+#define LAYOUT_SLOT1    0x00025000u
+#define LAYOUT_SLOT_PAGES 100u
+#define LAYOUT_CERTIFICATE_A 0x0003E000u /* a page each, written by the application at enrolment */
+#define LAYOUT_CERTIFICATE_B 0x0003E400u
 #define LAYOUT_STATE    0x0003E800u /* two pages */
 #define LAYOUT_LOG      0x0003F000u
 #define LAYOUT_LOG_PAGES 2u
-#define LAYOUT_IDENTITY 0x0003F800u /* two pages, written at provisioning only */
+#define LAYOUT_IDENTITY 0x0003F800u /* a page, written at provisioning only */
 #define LAYOUT_IDENTITY_BYTES 0x400u
+#define LAYOUT_KEYS     0x0003FC00u /* a page: app/key_page.h */
 
 /* UICR customer words: write-once, survive everything but an erase of the whole chip. */
 #define LAYOUT_COUNTER       0x10001080u

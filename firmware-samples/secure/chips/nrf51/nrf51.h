@@ -43,6 +43,10 @@ NRF51_REGISTER_AT(nrf51_rng, VALUE, 0x508);
 
 #define RNG_CONFIG_DERCEN_Enabled 1u
 
+/* 8 User information configuration registers (UICR) */
+#define NRF_UICR_RBPCONF  (*(const volatile uint32_t *)0x10001004u)
+#define UICR_RBPCONF_PALL 0xFF00u
+
 #define NRF_RNG  ((nrf51_rng *)0x4000D000u)
 #define NRF_NVMC ((nrf51_nvmc *)0x4001E000u)
 

@@ -1,0 +1,192 @@
+"""Opens the database of records and ledger, and brings its tables to the form that this program knows.
+
+SQLite and PostgreSQL differ here and nowhere else.  Library exceptions end here, as WorkbenchErrors.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from workbench.errors import Blame, InputError, WorkbenchError
+
+REVISIONS: Final = ("0001", "0002")
+"""All revisions, oldest first; known here so that Alembic is loaded only when there is work for it."""
+VERSION_TABLE: Final = "workbench_version"
+"""Named so that the records may share a database with another program that uses Alembic."""
+CONNECT_TIMEOUT_S: Final = 5
+LOCK_TIMEOUT_S: Final = 30
+"""How long one process waits for another that migrates or writes."""
+_ADVISORY_LOCK: Final = 0x776F726B62656E63
+"""PostgreSQL lock that a migration holds: "workbenc" in ASCII."""
+_WRITES: Final = "workbench_writes"
+
+
+class DatabaseUrlInvalid(InputError):
+    """The database's URL cannot be used."""
+
+    code = "database-url-invalid"
+    default_action = "set WORKBENCH_DATABASE to sqlite:////path/to/file or postgresql://user@host/database"
+
+
+class DatabaseUnavailable(WorkbenchError):
+    """The database of records and ledger cannot be reached or used."""
+
+    code = "database-unavailable"
+    blame = Blame.STATION
+    default_cause = "the server is down, the network is cut, or the file cannot be opened"
+    default_action = "bring the database back; runs are kept in their journals and recorded later"
+
+
+class DatabaseTooNew(WorkbenchError):
+    """The database was made by a newer workbench."""
+
+    code = "database-too-new"
+    blame = Blame.STATION
+    default_cause = "a newer workbench uses the same records"
+    default_action = "update this workbench, or name another database in WORKBENCH_DATABASE"
+
+
+def open_engine(url_text: str) -> Engine:
+    """An engine for the records at `url_text`, its tables made or brought up to date.
+
+    Raises DatabaseUrlInvalid, DatabaseUnavailable, DatabaseTooNew.
+    """
+    url = _url(url_text)
+    with library_errors(url):
+        engine = _engine(url)
+        try:
+            _bring_up_to_date(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes, committed at the end.  On SQLite it takes the write lock at once, for a
+    transaction that takes it later can be refused without waiting."""
+    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def library_errors(url: URL) -> Iterator[None]:
+    """Turns SQLAlchemy's and the drivers' exceptions into DatabaseUnavailable, without the password."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
+        words = " ".join(str(getattr(exc, "orig", None) or exc).split())[:500]
+        raise DatabaseUnavailable(f"the database {url.render_as_string()} cannot be used: {words}") from exc
+
+
+def _url(url_text: str) -> URL:
+    try:
+        url = make_url(url_text)
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as exc:
+        raise DatabaseUrlInvalid("the database's URL is not one", cause=type(exc).__name__) from exc
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise DatabaseUrlInvalid(f"{url.get_backend_name()} databases are not supported")
+    if url.get_backend_name() == "sqlite" and not _is_file(url):
+        raise DatabaseUrlInvalid("records in memory would be lost", cause="an SQLite URL without a file")
+    return url
+
+
+def _is_file(url: URL) -> bool:
+    return bool(url.database) and url.database != ":memory:" and not str(url.database).startswith("file:")
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "workbench"}
+        arguments = {key: value for key, value in arguments.items() if key not in url.query}
+        engine = create_engine(url, connect_args=arguments)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
+    event.listen(engine, "connect", _connect_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connect_sqlite(driver: sqlite3.Connection, _record: object) -> None:
+    for pragma in ("foreign_keys=ON", "synchronous=FULL"):
+        driver.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    with engine.connect() as connection:
+        if _version(connection) == REVISIONS[-1]:
+            return
+    if engine.dialect.name == "sqlite":
+        _use_write_ahead_log(engine)
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        if _version(connection) != REVISIONS[-1]:
+            _migrate(connection)
+
+
+def _use_write_ahead_log(engine: Engine) -> None:
+    """Switches a database file to WAL, which it remembers.  SQLite does not wait for others here, we do."""
+    deadline_s = time.monotonic() + LOCK_TIMEOUT_S
+    driver = engine.raw_connection()
+    try:
+        while True:
+            try:
+                driver.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
+                return
+            except sqlite3.OperationalError as exc:
+                if "locked" not in str(exc) or time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.01)
+    finally:
+        driver.close()
+
+
+def _version(connection: Connection) -> str | None:
+    """The database's revision, None where it is new; raises DatabaseTooNew."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
+    if found is not None and found not in REVISIONS:
+        raise DatabaseTooNew(
+            f"the database {connection.engine.url.render_as_string()} has revision {str(found)[:40]}, "
+            f"this workbench knows revisions up to {REVISIONS[-1]}"
+        )
+    return found
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", "workbench.database:migrations")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, REVISIONS[-1])
+    except CommandError as exc:
+        raise DatabaseUnavailable(f"the database cannot be brought up to date: {exc}") from exc

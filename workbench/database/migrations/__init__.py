@@ -1,0 +1,1 @@
+"""Alembic's migrations, applied by `workbench.database.engine` when it opens a database."""

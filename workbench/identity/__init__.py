@@ -1,0 +1,1 @@
+"""Identities: certificate authority, enrolment of TPMs and microcontrollers, ledger, attestation, evidence."""

@@ -1,0 +1,1 @@
+"""Identity of a microcontroller without a TPM: request, checks, enrolment."""
