@@ -78,15 +78,26 @@ class Product(Table):
     )
 
 
+EkTemplateId = Literal["L-1", "L-2", "H-1", "H-2", "H-3", "H-4", "H-6", "H-7"]
+
+
 class Tpm(Table):
     """`[tpm]`: which endorsement keys are trusted.  `vendor_roots` and `vendor_crls` are PEM files.
 
+    `templates`: TCG templates of IDevID and IAK that are certified.  `ek_templates`: EK templates that are
+    accepted, none for all; a TPM has several endorsement keys, and where one is named none gets two identities.
     `without_certificate`: what becomes of a TPM without EK certificate.  `revocation`: whether a missing or
     old CRL of a vendor lets pass (`grace`) or refuses (`fail-closed`).
     """
 
     vendor_roots: str | None = Field(default=None, max_length=300, description="a path in the CA's folder")
     vendor_crls: str | None = Field(default=None, max_length=300, description="a path in the CA's folder")
+    templates: tuple[Literal["H-1", "H-2", "H-3", "H-4"], ...] = Field(
+        strict=False, default=("H-2", "H-3"), min_length=1, description="a list of TCG templates"
+    )
+    ek_templates: tuple[EkTemplateId, ...] = Field(
+        strict=False, default=(), max_length=8, description="a list of EK templates such as 'L-1' or 'H-3'"
+    )
     revocation: Literal["off", "grace", "fail-closed"] = "off"
     without_certificate: Literal["refuse", "allow-list"] = "refuse"
     ek_allow_list: Digests = ()

@@ -116,6 +116,7 @@ class Units:
         settings = self._authority.settings
         policy = TpmPolicy(
             ek=self._ek,
+            templates=frozenset(settings.tpm.templates),
             holder=lambda kind, value: self._holder(kind, value, found.request_id),
             replaces=found.replaces,
             production=not settings.ca.test,

@@ -32,6 +32,7 @@ def ek_policy(folder: Path, settings: Tpm) -> EkPolicy:
         roots=tuple(_der(cert) for cert in roots),
         intermediates=tuple(_der(cert) for cert in found if cert not in roots),
         allow_list=frozenset(settings.ek_allow_list),
+        templates=frozenset(settings.ek_templates) or None,
         crl_mode=CrlMode(settings.revocation),
         crls=() if settings.vendor_crls is None else _crls(folder / settings.vendor_crls),
     )
