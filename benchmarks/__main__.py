@@ -13,11 +13,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from benchmarks import flashing, parallel, starting, table, updating
+from benchmarks import enrolling, flashing, parallel, starting, table, updating
 from benchmarks.bench import Place, cores, place
 from benchmarks.ratios import Row
 
 CASES: Final[dict[str, Callable[[Place, int], list[Row]]]] = {
+    "enrolling": enrolling.measure,
     "flashing": flashing.measure,
     "parallel": parallel.measure,
     "starting": starting.measure,

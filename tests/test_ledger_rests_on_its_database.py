@@ -26,7 +26,7 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 
 
 OWNED = {
-    "serial": "A1",
+    "serial": "a1",
     "hardware-id": digest("chip"),
     "ek-certificate": digest("ek"),
     "key": spki_of("k/idevid"),

@@ -23,7 +23,8 @@ from workbench.identity.state import State
 from workbench.identity.tpm.csr import build_contents, build_csr, parse_csr
 from workbench.identity.tpm.request import TpmRequest
 from workbench.identity.tpm.templates import template
-from workbench.identity.tpm_enroll.flow import Means, Order, enroll
+from workbench.identity.tpm_enroll.flow import enroll
+from workbench.identity.tpm_enroll.means import Means, Order
 from workbench.identity.tpm_enroll.recipe import DictionaryAttack
 from workbench.virtual.tpm_boards import TpmBoard
 from workbench.wires.tpm.tpm import Tpm

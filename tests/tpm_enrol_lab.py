@@ -23,7 +23,8 @@ from workbench.identity.ca.create import NewCa, create_ca
 from workbench.identity.ca.errors import CaUnreachable
 from workbench.identity.ledger import Ledger
 from workbench.identity.tpm.policy import EkMode, EkPolicy
-from workbench.identity.tpm_enroll.flow import Means, Order, enroll
+from workbench.identity.tpm_enroll.flow import enroll
+from workbench.identity.tpm_enroll.means import Means, Order
 from workbench.identity.tpm_enroll.outcome import UnitOutcome
 from workbench.identity.tpm_enroll.recipe import Escrow, Recipe
 from workbench.identity.tpm_enroll.verify import Findings

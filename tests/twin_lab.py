@@ -29,6 +29,7 @@ LIMIT_S: Final = 30.0
 def twin_in(folder: Path, name: str = "v1", machine: str = "microbit") -> Iterator[Twin]:
     """A powered twin, switched off at the end."""
     twin = plug(folder / "twins", name, machine)
+    assert isinstance(twin, Twin)
     twin.power.on()
     try:
         yield twin

@@ -6,7 +6,7 @@ from workbench.cli import ca_init, ca_issue, ca_lint, ca_revoke, ca_root, ca_ser
 from workbench.cli.commands import new_app
 
 app = new_app(
-    help="Make and run the certificate authority that gives units, signers and servers their certificates.",
+    help="Make and run the certificate authority that issues identities.",
     no_args_is_help=True,
 )
 for verb in (ca_init, ca_serve, ca_issue, ca_show, ca_revoke, ca_root, ca_lint):

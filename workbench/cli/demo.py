@@ -59,7 +59,8 @@ def demo(
     Makes a bench of boards that do not exist, flashes them through pyOCD, reads everything back, talks to
     them over serial, cuts the power of one in the middle of a second flash, looks at what its chip holds, and
     recovers. Then it makes that board a secure unit, updates it over its serial line, attacks it, and cuts
-    its power while it installs an update. Touches no real board. At the end the boards are off.
+    its power while it installs an update. At last every board, and one with a TPM, gets an identity from a
+    CA of the demo. Touches no real board. At the end the boards are off.
 
     \b
     Examples:

@@ -51,14 +51,14 @@ class Scene:
                 slot, _, phase = step.rpartition("/")
                 self.bars[slot] = Bar(slot, words.STEPS.get(phase, phase), done, total, unit)
             case Observed(what=what, value=value):
-                slot, _, thing = what.partition("/")
-                self._observe(slot, thing, value)
+                slot, slash, thing = what.partition("/")
+                self._observe(*((slot, thing) if slash else ("", what)), value)
             case Notice(text=text):
                 self._remark(text)
 
     def lines(self) -> list[str]:
         """All but the bars and the map, in lines."""
-        slots = sorted(self.chips)
+        slots = sorted(self.chips.keys() | self.boards.keys())
         said = [
             f"{slot}  {text}"
             for slot in slots
@@ -94,9 +94,11 @@ class Scene:
             case "updated":
                 self._remark(f"it runs {told['version']}; verified: {', '.join(told['checks'])}")
             case "ca":
-                self._remark(f"{told['name']}: its root certificate is {told['root']}")
+                self._remark(f"its root certificate is {told['root']}")
             case "identified":
                 self._see(slot, identified_words(told))
+            case "evidence" if "files" in told:
+                self._remark(f"{told['files']} files are signed, complete, and lead to the root")
             case "trial":
                 self._remark(trial_words(told))
             case "flash-map":
@@ -113,13 +115,13 @@ class Scene:
 def identified_words(told: Mapping[str, Any]) -> str:
     """A unit's identity, and what came of the attempts on its locks."""
     ends = {
-        "held": "refused",
+        "held": "attempts refused",
         "broken": "SUCCEEDED",
-        "shown": "known weakness shown",
+        "shown": "known weakness",
         "not-tried": "not tried",
     }
     tried = ", ".join(f"{count} {ends.get(end, end)}" for end, count in told["tried"].items())
-    return f"{told['serial']}  {told['hardware_id'][:16]}  attempts on the lock: {tried}"
+    return f"{told['serial']}  {told['hardware_id'][:16]}  locked; {tried}"
 
 
 def flashed_words(told: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from workbench.station.demo_identity import FOLDER
 from workbench.station.demo_secure import ATTACKS
 from workbench.station.flashmap import BLANK, NEW, TORN
 
-HEADINGS = ("slot", "chip ID", "version", "build", "seen")
+HEADINGS = ("slot", "chip", "serial", "profile", "seen")
 
 
 def summary(report: Report, images: Images) -> list[str]:
@@ -26,26 +26,36 @@ def summary(report: Report, images: Images) -> list[str]:
 
 
 def table_rows(report: Report) -> list[list[str]]:
-    """One row for each board: what it holds now, and what was seen of it."""
+    """One row for each board: what it is now, and what was seen of it."""
     rows = []
-    for name, banner in report.banners.items():
-        hero = name == report.hero
-        seen = "cut off, recovered, then made secure" if hero else "flashed, talked to"
-        last = report.last_banner if hero else banner
-        rows.append([name, last.chip, last.version, last.build, seen])
+    for name, unit in sorted(report.identified.items()):
+        banner = report.banners.get(name)
+        chip = banner.chip if banner else f"EK {unit.hardware_id[:13]}"
+        runs = report.secured.profile if banner else ""
+        seen = "flashed, talked to, " if banner else ""
+        if name == report.hero:
+            seen = "cut off, recovered, updated, attacked, "
+        rows.append([name, chip, unit.serial, runs, f"{seen}identity locked"])
     return rows
 
 
 def try_next(report: Report, folder: Path, images: Images, program: str) -> list[tuple[str, str]]:
     """Commands to go on with, each with what it does."""
     bench, desk = f"--bench {folder}", folder / FOLDER
+    ledger = f"WORKBENCH_DATABASE=sqlite:///{desk}/ledger.db"
     other = next((name for name in report.banners if name != report.hero), report.hero)
+    serial = report.identified[other].serial
     return [
         (f"{program} slot list {bench}", "the slots, their power, who uses them"),
-        (f"{program} console {bench} {other}", "talk to a board: type a line, or ?id"),
-        (f"{program} flash {bench} --slot {other} {images.second}", "flash it yourself"),
-        (f"{program} identity show {bench} --ledger sqlite:///{desk}/ledger.db", "the units' identities"),
-        (f"{program} evidence verify --root {desk}/ca/root.crt {desk}/evidence/units/*", "their evidence"),
+        (f"{ledger} {program} identity show {bench} {serial}", "a unit's identity and history"),
+        (f"{ledger} {program} identity verify {bench} --ca {desk}/ca t1", "hold a unit against the ledger"),
+        (
+            f"{program} evidence verify --root {desk}/ca/root.crt {desk}/evidence/units/{serial}.*",
+            "its evidence",
+        ),
+        (f"{program} recover {bench} {other}", "give a locked chip back: everything on it is erased"),
+        (f"{program} flash {bench} --slot {other} {images.second}", "flash it yourself, then"),
+        (f"{program} console {bench} {other}", "talk to it: type a line, or ?id"),
         (f"{program} records list {bench}", "what every run did"),
         (f"{program} demo --seed {report.seed}", "the same power cut again"),
         (f"{program} bench detect", "propose a bench of your own boards"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,14 +40,10 @@ def enroll(
             "--rma", metavar="ID", help="The unit replaces the one of this RMA.", show_default=False
         ),
     ] = None,
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            "--keys", "-k", metavar="FOLDER", help="Key folder of units of tier 1 and 1+.", show_default=False
-        ),
-    ] = None,
+    keys: typed.Keys = None,
     passphrase_file: PassphraseFile = None,
     permit_lock: typed.PermitLock = False,
+    production: typed.Production = False,
     off: typed.OffTime = 0.5,
     dry_run: opt.DryRun = False,
     bench: opt.Bench = None,
@@ -105,6 +100,7 @@ def enroll(
         label=label,
         rma=rma,
         permit_lock=permit_lock,
+        production=production,
         off_s=off,
         keys=keys,
         passphrase_file=passphrase_file,

@@ -112,6 +112,19 @@ OffTime = Annotated[
     float, typer.Option("--off", metavar="SECONDS", min=0, help="How long the board is without power.")
 ]
 
+Keys = Annotated[
+    Path | None,
+    typer.Option(
+        "--keys", "-k", metavar="FOLDER", help="Key folder of units of tier 1 and 1+.", show_default=False
+    ),
+]
+Production = Annotated[
+    bool,
+    typer.Option(
+        "--production", help="Refuse what was made for tests: CA, tokens, keys, TPM. See docs/identity.md."
+    ),
+]
+
 IRREVERSIBLE = "the CA issues certificates for this serial number: it has an identity from then on"
 TPM_STEPS = (
     ("look at the TPM; refuse one that is unknown, used or in lockout", False),
@@ -161,6 +174,8 @@ class Typed:
     off_s: float = 0.5
     keys: Path | None = None
     passphrase_file: Path | None = None
+    image: Path | None = None
+    production: bool = False
 
     def wanted(self, bench: Bench) -> Wanted:
         """What the station is to do on that bench; raises InputError where something is missing."""
@@ -196,6 +211,8 @@ class Typed:
             ),
             keys=self.keys,
             keys_passphrase=passphrase(self.passphrase_file),
+            image=self.image,
+            production=self.production,
         )
 
 

@@ -1,1 +1,1 @@
-"""Identities: certificate authority, enrolment of TPMs and microcontrollers, ledger, attestation, evidence."""
+"""Identities: certificate authority, enrolment, ledger, attestation, evidence."""

@@ -254,19 +254,15 @@ def _secure_steps(
 
 def _identity_steps(run: Run, bench: Bench, firmware: Path) -> tuple[dict[str, Identified], int]:
     twins, tpms = _names(bench, "flash"), _names(bench, "tpm")
-    with run.step(
-        "authority", "Make a certificate authority for tests, and a key for the station's evidence"
-    ):
+    with run.step("authority", "Make a certificate authority for tests, and a key for evidence"):
         desk = identity.open_desk(bench, run.emit)
-    words = (
-        f"Give {len(twins)} boards a key that is made on the chip and a certificate; lock, and try the locks"
-    )
+    words = f"Have {len(twins)} chips make their own keys; certify them; lock; try the locks"
     with identity.serving(desk):
         with run.step("identify", words):
             tasks = _tasks(bench, twins, identity.identify_mcu, firmware)
             identified = do_at(run, _log_dir(bench), tasks, Identified)
         with run.step(
-            "identify-tpm", f"Give the TPM of {', '.join(tpms)} its IDevID and IAK; lock, and try the locks"
+            "identify-tpm", f"Give the TPM of {', '.join(tpms)} its IDevID and IAK; lock; try the locks"
         ):
             tasks = _tasks(bench, tpms, identity.identify_tpm)
             identified |= do_at(run, _log_dir(bench), tasks, Identified)

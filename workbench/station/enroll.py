@@ -9,7 +9,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,21 +23,20 @@ from workbench.station.slots import Held, hold
 if TYPE_CHECKING:
     from workbench.identity.ca.client import CaClient
     from workbench.identity.ledger.ledger import Ledger
-    from workbench.identity.tpm_enroll.flow import Order as TpmOrder
+    from workbench.identity.tpm_enroll.means import Order as TpmOrder
     from workbench.identity.tpm_enroll.outcome import UnitOutcome
-    from workbench.identity.tpm_enroll.recipe import Escrow, Recipe
     from workbench.station.evidence import EvidenceDesk
 
 Step = Callable[[str, str], AbstractContextManager[None]]
 Passphrase = Callable[[], bytes]
 
 
-class TemplateUnknown(InputError):
-    """A template or allowance is misspelt."""
+class ImageNotAttested(InputError):
+    """A release was named for a unit that does not attest what it runs."""
 
-    code = "enrolment-option-unknown"
-    default_cause = "a misspelt name"
-    default_action = "see `workbench identity enroll --help`"
+    code = "image-not-attested"
+    default_cause = "a unit with a TPM shows registers of its boot firmware, not an image of the workbench"
+    default_action = "leave out --image for this slot"
 
 
 class IdentityNotVerified(WorkbenchError):
@@ -72,7 +71,7 @@ class Wanted:
 
     `serial`: from the label, `label`: the part of the chip's ID that the label shows, None where it shows
     none. `ca`, `evidence`: folders; `ledger`: the database's URL.  `keys`: key folder of units of tier 1
-    and 1+.
+    and 1+.  `image`: release file that the unit must run.  `production`: nothing made for tests may be used.
     """
 
     serial: str
@@ -90,6 +89,8 @@ class Wanted:
     tpm: TpmWanted = TpmWanted()
     keys: Path | None = None
     keys_passphrase: bytes | None = field(default=None, repr=False)
+    image: Path | None = None
+    production: bool = False
 
 
 @contextmanager
@@ -112,17 +113,27 @@ def enroll(
 ) -> UnitOutcome:
     """Gives the unit in the slot its identity, or finishes what an earlier run began.
 
-    Raises what the flow of the unit's kind raises, SlotLeased, EvidenceKeyUnusable, DatabaseUnavailable.
+    Raises what the flow of the unit's kind raises, SlotLeased, EvidenceKeyUnusable, DatabaseUnavailable, and
+    for production NotForProduction before anything is written.
     """
+    from workbench.station.production import only_for_production, refuse_software_tpm
+
     refuse_unpermitted(slot, wanted)
-    with step("open", "opening ledger and evidence key"):
-        desk, ledger = _desk(wanted), open_ledger(wanted.ledger, wanted.station)
-    try:
-        with hold(slot, purpose="enrol", emit=emit, kick=kick, wait_s=wait_s, ask=ask) as held:
-            work = _Work(held, wanted, ledger, desk, emit, step, commit, accept_chip, run_id)
-            return work.tpm() if has_tpm(slot) else work.mcu()
-    finally:
-        ledger.close()
+    with ExitStack() as stack:
+        if wanted.production:
+            with step("production", "looking for what production must not use"):
+                stack.enter_context(only_for_production(wanted))
+        with step("open", "opening ledger and evidence key"):
+            desk, ledger = _desk(wanted), open_ledger(wanted.ledger, wanted.station)
+        stack.callback(ledger.close)
+        held = stack.enter_context(hold(slot, purpose="enrol", emit=emit, kick=kick, wait_s=wait_s, ask=ask))
+        work = _Work(held, wanted, ledger, desk, emit, step, commit, accept_chip, run_id)
+        if not has_tpm(slot):
+            return work.mcu()
+        if wanted.production:
+            with step("production-tpm", "looking whether the TPM is one of production"):
+                refuse_software_tpm(held)
+        return work.tpm()
 
 
 def verify(
@@ -134,29 +145,21 @@ def verify(
     step: Step = _no_step,
     kick: bool = False,
     wait_s: float = 0.0,
+    accept_chip: bool = False,
     ask: Ask | None = None,
 ) -> UnitOutcome:
-    """Verifies the unit in the slot against the ledger, which stays as it is; `wanted.serial` may be "".
+    """Verifies the unit in the slot against the ledger; `wanted.serial` may be "".
 
-    Raises SlotLacks for a slot without a TPM, and what `verify_again` raises.
+    The ledger stays as it is, but for what a microcontroller attests: it may not go back behind that later.
+    Raises ImageNotAttested, and what `verify_again` of the unit's kind raises.
     """
-    from dataclasses import replace
-
-    from workbench.identity.tpm_enroll.flow import verify_again
-    from workbench.station.enroll_tpm import tpm_means
-
-    slot.need_tpm()
+    if wanted.image is not None and has_tpm(slot):
+        raise ImageNotAttested(f"the unit in slot {slot.name} has a TPM")
     ledger = open_ledger(wanted.ledger, wanted.station)
     try:
         with hold(slot, purpose="verify identity", emit=emit, kick=kick, wait_s=wait_s, ask=ask) as held:
-            work = _Work(held, wanted, ledger, None, emit, step, lambda: None, False, "")
-            order = work.tpm_order()
-            recorded = ledger.find(serial=wanted.serial) if wanted.serial else None
-            if recorded is not None and "keys" in recorded.details:
-                template = recorded.details["keys"]["idevid"]["template"]
-                order = replace(order, recipe=replace(order.recipe, template=template))
-            means = tpm_means(held, ledger=ledger, ca=work.ca, conclude=lambda _: "", emit=emit, step=step)
-            return verify_again(order, means, restart=restart)
+            work = _Work(held, wanted, ledger, None, emit, step, lambda: None, accept_chip, "")
+            return work.verify_tpm(restart=restart) if has_tpm(slot) else work.verify_mcu(restart=restart)
     finally:
         ledger.close()
 
@@ -230,31 +233,6 @@ def open_ledger(url: str, station: str) -> Ledger:
     return Ledger(open_engine(url), station=station)
 
 
-def tpm_recipe(wanted: Wanted) -> Recipe:
-    """The recipe for a unit with a TPM.  Raises TemplateUnknown, EscrowKeyInvalid, CaFolderInvalid."""
-    from workbench.identity.tpm.templates import SHAPES, variant_names
-    from workbench.identity.tpm_enroll.recipe import ALLOWANCES, Recipe
-
-    asked = wanted.tpm
-    if asked.template not in SHAPES:
-        raise TemplateUnknown(f"there is no template {asked.template}; there are: {', '.join(SHAPES)}")
-    form = next((v for v in variant_names(asked.template) if v == asked.unique), None)
-    if asked.unique is not None and form is None:
-        known = ", ".join(variant_names(asked.template))
-        raise TemplateUnknown(f"template {asked.template} has no form {asked.unique}; it has: {known}")
-    if unknown := sorted(asked.allow - ALLOWANCES.keys()):
-        raise TemplateUnknown(f"nothing is called {unknown[0]}; may be allowed: {', '.join(ALLOWANCES)}")
-    return Recipe(
-        model=wanted.model,
-        template=asked.template,
-        unique=form,
-        escrow=_escrow(asked),
-        manufacturers=asked.manufacturers,
-        ek=_ek_policy(wanted),
-        allow=asked.allow,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Work:
     """One enrolment in a slot that is held."""
@@ -284,44 +262,57 @@ class _Work:
         )
 
     def tpm_order(self) -> TpmOrder:
-        from workbench.identity.tpm_enroll.flow import Order
+        from workbench.station.enroll_orders import tpm_order
 
-        wanted = self.wanted
-        return Order(
-            serial=wanted.serial,
-            target=self.held.slot.target.name,
-            station=wanted.station,
-            recipe=tpm_recipe(wanted),
-            permit_lock=wanted.permit_lock,
-            label_ek=wanted.label,
-            rma=wanted.rma,
-            off_s=wanted.off_s,
+        return tpm_order(self.wanted, self.held.slot.target.name)
+
+    def verify_tpm(self, *, restart: bool) -> UnitOutcome:
+        from dataclasses import replace
+
+        from workbench.identity.tpm_enroll.flow import verify_again
+        from workbench.station.enroll_tpm import tpm_means
+
+        order = self.tpm_order()
+        recorded = self.ledger.find(serial=self.wanted.serial) if self.wanted.serial else None
+        if recorded is not None and "keys" in recorded.details:
+            template = recorded.details["keys"]["idevid"]["template"]
+            order = replace(order, recipe=replace(order.recipe, template=template))
+        means = tpm_means(
+            self.held,
+            ledger=self.ledger,
+            ca=self.ca,
+            conclude=lambda _: "",
+            emit=self.emit,
+            step=self.step,
         )
+        return verify_again(order, means, restart=restart)
+
+    def verify_mcu(self, *, restart: bool) -> UnitOutcome:
+        from workbench.identity.mcu.again import verify_again
+        from workbench.station.enroll_mcu import mcu_means
+        from workbench.station.enroll_orders import key_folder, mcu_order
+
+        order = mcu_order(self.wanted, key_folder(self.wanted), known=True)
+        means = mcu_means(
+            self.held,
+            ledger=self.ledger,
+            ca=self.ca,
+            conclude=lambda _: "",
+            emit=self.emit,
+            step=self.step,
+            accept_chip=self.accept_chip,
+        )
+        return verify_again(order, means, restart=restart)
 
     def mcu(self) -> UnitOutcome:
-        from workbench.images import keys
-        from workbench.station.enroll_mcu import Order, challenge_key_from, enroll_mcu
+        from workbench.station.enroll_mcu import enroll_mcu
+        from workbench.station.enroll_orders import key_folder, mcu_order
         from workbench.station.unit_evidence import mcu_content
 
-        wanted = self.wanted
-        order = Order(
-            serial=wanted.serial,
-            model=wanted.model,
-            station=wanted.station,
-            permit_lock=wanted.permit_lock,
-            rma=wanted.rma,
-            label_chip=wanted.label,
-            off_s=wanted.off_s,
-        )
-        folder = None
-        if wanted.keys is not None:
-            from dataclasses import replace
-
-            folder = keys.load(wanted.keys, wanted.keys_passphrase)
-            order = replace(order, challenge_key=challenge_key_from(folder))
+        folder = key_folder(self.wanted)
         return enroll_mcu(
             self.held,
-            order,
+            mcu_order(self.wanted, folder),
             ledger=self.ledger,
             ca=self.ca,
             conclude=self.concluding(mcu_content),
@@ -360,31 +351,3 @@ def _desk(wanted: Wanted) -> EvidenceDesk:
     from workbench.station.evidence import EvidenceDesk
 
     return EvidenceDesk.open(wanted.evidence, wanted.station, wanted.evidence_passphrase)
-
-
-def _escrow(asked: TpmWanted) -> Escrow | None:
-    from workbench.identity.tpm_enroll.escrow import load_escrow_key
-    from workbench.identity.tpm_enroll.recipe import Escrow
-    from workbench.images import files
-
-    if asked.escrow_key is None or asked.escrow_folder is None:
-        return None
-    pem = files.read(asked.escrow_key, max_bytes=files.MAX_KEY_FILE_BYTES)
-    return Escrow(load_escrow_key(pem), asked.escrow_folder)
-
-
-def _ek_policy(wanted: Wanted) -> Any:
-    """What the CA believes; with `vendor_roots` those vendors instead."""
-    from dataclasses import replace
-
-    from workbench.identity.ca.ca_file import read_ca_file
-    from workbench.identity.ca.vendors import ek_policy
-    from workbench.identity.tpm.policy import EkMode
-    from workbench.station.evidence import load_certificates
-
-    policy = ek_policy(wanted.ca, read_ca_file(wanted.ca).tpm)
-    if wanted.tpm.vendor_roots is None:
-        return policy
-    roots = tuple(load_certificates(wanted.tpm.vendor_roots))
-    mode = EkMode.REQUIRE_CERTIFICATE if policy.mode is EkMode.REFUSE else policy.mode
-    return replace(policy, roots=roots, mode=mode)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from workbench.probes.session import Debug
     from workbench.wires.smp import Smp
 
-__all__ = ["Findings", "Order", "challenge_key_from", "enroll_mcu", "file_public_key"]
+__all__ = ["Findings", "Order", "challenge_key_from", "enroll_mcu", "file_public_key", "mcu_means"]
 
 
 def enroll_mcu(
@@ -61,6 +61,39 @@ def enroll_mcu(
     it.  Raises as `workbench.identity.mcu.flow.enroll`, SlotLacks, ChipSwapped, and what probe, line and
     power switch raise.
     """
+    means = mcu_means(
+        held,
+        ledger=ledger,
+        ca=ca,
+        conclude=conclude,
+        emit=emit,
+        step=step,
+        commit=commit,
+        accept_chip=accept_chip,
+        now=now,
+    )
+    outcome = enroll(order, means)
+    unit = ledger.find(unit_id=outcome.unit_id) if keys is not None and outcome.state == "verified" else None
+    if keys is not None and unit is not None and unit.origin == "on-chip":
+        key = verify_certificate(unit.certificates["device"], unit.keys["device"])
+        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        file_public_key(keys, unit.hardware_id, pem)
+    return outcome
+
+
+def mcu_means(
+    held: Held,
+    *,
+    ledger: Ledger,
+    ca: Callable[[], AbstractContextManager[CaClient]],
+    conclude: Callable[[Findings], str],
+    emit: Emit = ignore,
+    step: Step = no_step,
+    commit: Callable[[], None] = lambda: None,
+    accept_chip: bool = False,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Means:
+    """What an enrolment or a verification in that slot works with.  Raises SlotLacks."""
     slot = held.slot
     slot.need_probe()
     slot.need_serial()
@@ -73,7 +106,7 @@ def enroll_mcu(
     def line() -> AbstractContextManager[Smp]:
         return open_smp(slot.need_serial(), settings_of(slot), check=held.check)
 
-    means = Means(
+    return Means(
         slot=slot.name,
         target=slot.target,
         attach=attach,
@@ -89,13 +122,6 @@ def enroll_mcu(
         commit=commit,
         check=held.check,
     )
-    outcome = enroll(order, means)
-    unit = ledger.find(unit_id=outcome.unit_id) if keys is not None and outcome.state == "verified" else None
-    if keys is not None and unit is not None and unit.origin == "on-chip":
-        key = verify_certificate(unit.certificates["device"], unit.keys["device"])
-        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        file_public_key(keys, unit.hardware_id, pem)
-    return outcome
 
 
 def prove_key(smp: Smp, chip: bytes, key: ProofKey) -> dict[str, Any]:

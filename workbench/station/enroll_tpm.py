@@ -17,7 +17,8 @@ from workbench.events import Emit, ignore
 from workbench.identity.evidence.content import Certificate, Content, Flashed, Key, Times, UnitFacts
 from workbench.identity.tpm.quirks import EMULATORS
 from workbench.identity.tpm.templates import SHAPES
-from workbench.identity.tpm_enroll.flow import Means, Order, Step, enroll
+from workbench.identity.tpm_enroll.flow import enroll
+from workbench.identity.tpm_enroll.means import Means, Order, Step
 from workbench.station.slots import Held
 
 if TYPE_CHECKING:

@@ -91,18 +91,31 @@ def verify_cose(cose: Cose, key: Key) -> None:
 
 def exact_cbor(data: bytes, limit: int, reason: str) -> Any:
     """What `data` says, if it is one item of CBOR in the shortest form, with definite lengths and no key
-    twice: the only form that encodes again to the same bytes.  Raises EatRefused.
+    twice: the only form that encodes again to the same bytes.  Without floats, and without true and false as
+    keys, which would equal the integers that are meant.  Raises EatRefused.
     """
     if not 0 < len(data) <= limit:
         raise EatRefused(reason, f"{len(data)} bytes, not 1 to {limit}")
     try:
         found = cbor2.loads(data, max_depth=MAX_DEPTH)
-        same = cbor2.dumps(found) == data
+        same = _is_exact(found) and cbor2.dumps(found) == data
     except Exception as error:  # a decoder of strangers' bytes; what it raises depends on the tags in them
         raise EatRefused(reason, f"no CBOR: {str(error)[:80]}") from error
     if not same:
         raise EatRefused(reason, "CBOR that is not in its shortest form, has a key twice, or does not end")
     return found
+
+
+def _is_exact(value: Any) -> bool:
+    if value is None or isinstance(value, bool | int | str | bytes):
+        return True
+    if isinstance(value, cbor2.CBORTag):
+        return _is_exact(value.value)
+    if isinstance(value, list | tuple):
+        return all(_is_exact(item) for item in value)
+    return isinstance(value, Mapping) and all(
+        type(key) in (int, str) and _is_exact(item) for key, item in value.items()
+    )
 
 
 def _refuse_headers(protected: bytes, open_headers: Any, algorithm: int) -> None:

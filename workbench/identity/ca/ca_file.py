@@ -85,7 +85,8 @@ class Tpm(Table):
     """`[tpm]`: which endorsement keys are trusted.  `vendor_roots` and `vendor_crls` are PEM files.
 
     `templates`: TCG templates of IDevID and IAK that are certified.  `ek_templates`: EK templates that are
-    accepted, none for all; a TPM has several endorsement keys, and where one is named none gets two identities.
+    accepted, none for all; a TPM has several endorsement keys, and where one is named none gets two
+    identities.
     `without_certificate`: what becomes of a TPM without EK certificate.  `revocation`: whether a missing or
     old CRL of a vendor lets pass (`grace`) or refuses (`fail-closed`).
     """

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from workbench.identity.ca.errors import CaFolderInvalid, CaRequestConflict, CaStoreFailed
 from workbench.identity.ca.store_schema import SCHEMA, VERSION
+from workbench.identity.labels import compared
 
 RequestKind = Literal["tpm", "mcu", "manual"]
 
@@ -155,7 +156,8 @@ class Store:
 
     def holder(self, kind: str, value: str) -> str | None:
         """The request that claims the value."""
-        row = self._one("SELECT request_id FROM claims WHERE kind = ? AND value = ?", kind, value)
+        known = _known_as(kind, value)
+        row = self._one("SELECT request_id FROM claims WHERE kind = ? AND value = ?", kind, known)
         return None if row is None else str(row[0])
 
     def claims(self, request_id: str) -> dict[str, set[str]]:
@@ -180,7 +182,7 @@ class Store:
                 "INSERT INTO claims (kind, value, request_id) VALUES (?, ?, ?)"
                 " ON CONFLICT (kind, value) DO UPDATE SET request_id = excluded.request_id"
                 " WHERE claims.request_id IS ?",
-                *(kind, value, request_id, replaces),
+                *(kind, _known_as(kind, value), request_id, replaces),
             )
             if self.holder(kind, value) != request_id:
                 raise conflict(kind, value, "another")
@@ -287,6 +289,11 @@ def conflict(kind: str, value: str, holder: str) -> CaRequestConflict:
     return CaRequestConflict(
         f"the {words.get(kind, 'key')} {value} belongs to request {holder}", reason=f"{kind}-used"
     )
+
+
+def _known_as(kind: str, value: str) -> str:
+    """The form in which a value is claimed: one for all that mean the same."""
+    return compared(value) if kind == "serial" else value
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -22,6 +22,10 @@ from pkilint.validation import ValidatorContainer
 from pyasn1_alt_modules import rfc5280
 
 from workbench.identity.certificates.finding import Finding, Severity
+from workbench.toml_file import shown_text
+
+MAX_MESSAGE: Final = 400
+"""Characters of a message: it may quote what it found."""
 
 _LOCK: Final = Lock()
 """An issuer's documents are shared by the certificates that are held against it."""
@@ -78,7 +82,7 @@ def _findings(results: list[Any]) -> Iterator[Finding]:
         for described in result.finding_descriptions:
             severity = _SEVERITIES.get(described.finding.severity)
             if severity is not None:
-                message = described.message or f"at {result.node.path}"
+                message = shown_text(described.message or f"at {result.node.path}", MAX_MESSAGE)
                 yield Finding(described.finding.code, severity, message, "pkilint", "pkilint")
 
 

@@ -62,7 +62,7 @@ class Material:
 
     `certificates` and `ek_certificates` are DER; `public_keys` SubjectPublicKeyInfo in DER.  `token` holds
     the texts by which a PKCS#11 token describes itself (manufacturer, model, label, library), `key_store` the
-    CA's word for it.
+    CA's word for it.  `test_keys` names key folders that say of themselves that they are for tests.
     """
 
     certificates: Sequence[bytes] = ()
@@ -72,6 +72,7 @@ class Material:
     tpm_manufacturer: str | None = None
     tpm_vendor: str | None = None
     ek_certificates: Sequence[bytes] = ()
+    test_keys: Sequence[str] = ()
 
 
 def refuse_production(material: Material) -> None:
@@ -88,6 +89,10 @@ def production_reasons(material: Material) -> list[Reason]:
         *_token(material),
         *_tpm(material),
         *(reason for der in material.ek_certificates for reason in _ek_certificate(der)),
+        *(
+            Reason("test-keys", f"the key folder {shown_text(name)} is for tests")
+            for name in material.test_keys
+        ),
     ]
 
 

@@ -90,7 +90,8 @@ def _resume(
     unit = rows_units.unit(connection, decision.unit_id, lock=True)
     if rma is not None and unit.rma != rma.rma_id:
         raise RmaRefused(f"unit {unit.unit_id} was not claimed under {rma.rma_id}")
-    known, told = (unit.kind, unit.model, unit.target), (claim.kind, claim.model, claim.target)
+    known = (unit.kind, unit.serial, unit.model, unit.target)
+    told = (claim.kind, claim.serial, claim.model, claim.target)
     if known != told:
         raise ClaimDiffers(
             f"unit {unit.unit_id} is known as {' '.join(known)}, and was now claimed as {' '.join(told)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from workbench.identity.labels import compared
 from workbench.identity.ledger.values import IdentifierKind, UnitClaim
 from workbench.identity.state import State
 
@@ -71,7 +72,7 @@ Owners = Mapping[tuple[IdentifierKind, str], Owner]
 
 def identifiers(claim: UnitClaim) -> tuple[Identifier, ...]:
     """What a unit of this claim has to own: label first, then its chip's names."""
-    found = [Identifier("serial", claim.serial), Identifier("hardware-id", claim.hardware_id)]
+    found = [Identifier("serial", compared(claim.serial)), Identifier("hardware-id", claim.hardware_id)]
     found += [Identifier("hardware-id", value, value) for value in sorted(set(claim.other_hardware_ids))]
     if claim.ek_cert_sha256 is not None:
         found.append(Identifier("ek-certificate", claim.ek_cert_sha256))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, event
 
 from workbench.database.engine import library_errors
 from workbench.errors import WorkbenchError
+from workbench.identity.labels import compared
 from workbench.identity.ledger import claiming, moves, rows_owned, rows_rmas, rows_told, rows_units
 from workbench.identity.ledger.errors import LedgerValueInvalid
 from workbench.identity.ledger.transactions import transact
@@ -174,7 +175,7 @@ class Ledger:
         def look(connection: Connection) -> Unit | None:
             found = unit_id
             if serial is not None:
-                found = rows_owned.owner_of(connection, "serial", serial)
+                found = rows_owned.owner_of(connection, "serial", compared(serial))
             elif hardware_id is not None:
                 found = rows_owned.owner_of(connection, "hardware-id", hardware_id)
             elif spki is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from workbench.identity.labels import fits_certificate
 from workbench.identity.ledger.errors import LedgerValueInvalid
 from workbench.identity.state import State
 
@@ -48,6 +49,11 @@ class UnitClaim:
             raise LedgerValueInvalid(f"a unit is of kind tpm or mcu, not {self.kind!r}")
         for name in ("serial", "model", "target", "station"):
             check_text(name, getattr(self, name))
+        if not fits_certificate(self.serial):
+            raise LedgerValueInvalid(
+                f"the serial number {self.serial[:40]!r} cannot stand in a certificate",
+                cause="a label was read wrong, or has more than letters, digits, space and '()+,-./:=?",
+            )
         for value in (self.hardware_id, *self.other_hardware_ids):
             check_hex("hardware ID", value)
         if self.hardware_id in self.other_hardware_ids or len(set(self.other_hardware_ids)) > 8:

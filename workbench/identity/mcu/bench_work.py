@@ -81,12 +81,12 @@ def verify_chip(smp: Smp, chip: bytes) -> None:
         raise McuChipDiffers("the device at the serial port is not the chip that the probe sees")
 
 
-def wait_for_unit(smp: Smp) -> Enrolment:
+def wait_for_unit(smp: Smp, limit_s: float = START_S) -> Enrolment:
     """Where the unit stands, once its application answers after a start.
 
-    Raises McuEnrolmentUnsupported, SmpSilent after START_S.
+    Raises McuEnrolmentUnsupported, SmpSilent after `limit_s`.
     """
-    deadline = time.monotonic() + START_S
+    deadline = time.monotonic() + limit_s
     asked = Request("its parameters", Op.READ, 0, 6)
     while True:
         try:

@@ -14,10 +14,9 @@ from __future__ import annotations
 import hashlib
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workbench.errors import Blame, WorkbenchError
-from workbench.events import Observed
 from workbench.identity.ca.errors import CaRefused, CaUnreachable
 from workbench.identity.ledger.errors import IdentityConflict
 from workbench.identity.mcu import attesting, bench_work, locking
@@ -27,8 +26,8 @@ from workbench.identity.mcu.errors import (
     McuNotFinished,
 )
 from workbench.identity.mcu.ground import DEVICE
-from workbench.identity.mcu.keying import KeyMaking
-from workbench.identity.mcu.means import Findings, Means, Order
+from workbench.identity.mcu.hearing import Hearing
+from workbench.identity.mcu.means import Means, Order
 from workbench.identity.mcu.protocol import (
     Enrolment,
     commit,
@@ -43,7 +42,6 @@ from workbench.identity.tpm_enroll.errors import LockNotPermitted
 from workbench.identity.tpm_enroll.outcome import UnitOutcome
 
 if TYPE_CHECKING:
-    from workbench.identity.attest.cose import Key
     from workbench.wires.smp import Smp
 
 STATION_REASONS: Final = frozenset(
@@ -69,7 +67,7 @@ def enroll(order: Order, means: Means) -> UnitOutcome:
     return _Enrolment(order, means).run()
 
 
-class _Enrolment(KeyMaking):
+class _Enrolment(Hearing):
     """From wherever it stands to verified."""
 
     def run(self) -> UnitOutcome:
@@ -171,20 +169,10 @@ class _Enrolment(KeyMaking):
             with self._act("lock", locking.intent(debug.target)) as seen:
                 seen.update(locking.lock_chip(debug, permit_lock=self._order.permit_lock))
 
-    def _restart(self) -> None:
-        """Power off and on: what is seen afterwards does not come from before."""
-        with self._step("restart", "switching the unit off and on"), self._watch.board():
-            self._means.power.cycle(self._order.off_s)
-
     def _verify(self) -> UnitOutcome:
         with self._step("verify", "hearing the locked unit, and trying to read it"):
-            self._hear()  # so that RAM is as a working unit leaves it
-            with self._means.attach() as debug:
-                tried, observed = locking.prove(debug, self._known, self._key())
+            findings = self._prove()
             self._acts.close("lock", {"locked": True})
-            self._means.emit(Observed(what="tried", value=[f"{t.act}: {t.outcome}" for t in tried]))
-            locking.refuse_broken(tried)
-            findings = self._hear(tried, observed)
             attesting.keep(self._means.ledger, self._known, findings.attested)
             if self._state == State.CERTIFIED:
                 self._unit = self._means.ledger.locked(self._known.unit_id, findings.observed)
@@ -192,34 +180,7 @@ class _Enrolment(KeyMaking):
             if self._state == State.LOCKED:
                 digest = self._means.conclude(replace(findings, unit=self._known))
                 self._unit = self._means.ledger.verified(self._known.unit_id, digest)
-        return replace(self._ended("verified"), observed=findings.observed, tried=tried)
-
-    def _hear(self, tried: Any = (), observed: dict[str, Any] | None = None) -> Findings:
-        """The locked unit over its line: its certificate, its attestation, an answer to a challenge."""
-        with self._means.smp() as smp:
-            found = bench_work.wait_for_unit(smp)
-            self._verify_key(found)
-            key = self._key()
-            known = attesting.known_of(
-                self._order,
-                self._seen.chip,
-                key,
-                locked=True,
-                origin=str(self._known.origin),
-                last=attesting.last_of(self._means.ledger.acts(self._known.unit_id)),
-            )
-            attested = attesting.ask(smp, known)
-            held = None if self._symmetric else read_certificate(smp)
-            proof = self._means.prove(smp, self._seen.chip, key)
-        if held != self._known.certificates.get(DEVICE):
-            raise McuCertificateDiffers("the locked unit holds another certificate than was issued")
-        seen = {"state": found.state, "attested": attested.as_json(), "challenge": proof} | (observed or {})
-        return Findings(self._known, attested, held, tuple(tried), self._seen.probe, seen)
-
-    def _key(self) -> Key:
-        if self._symmetric:
-            return self._challenge_key()
-        return verify_certificate(self._known.certificates[DEVICE], self._known.keys[DEVICE])
+        return replace(self._ended("verified"), observed=findings.observed, tried=findings.tried)
 
 
 def speaks_against_unit(error: WorkbenchError) -> bool:

@@ -98,6 +98,16 @@ class Ground:
             yield seen
 
     def _meet(self) -> None:
+        self._look_who()
+        with self._step("claim", "entering the unit into the ledger"):
+            self._claim()
+        reached = has_reached(self._state, State.CERTIFIED)
+        if self._seen.locked and not reached:
+            raise McuLockUnexpected(f"the chip is locked, and the unit is only {self._state}")
+        self._refuse_unlocked()
+
+    def _look_who(self) -> None:
+        """Chip and lock, by the probe; the label's part of the chip ID, where it shows one."""
         with self._step("look", "looking at the chip"), self._means.attach() as debug:
             self._sight = bench_work.look(debug)
         label = self._order.label_chip
@@ -105,11 +115,8 @@ class Ground:
             raise McuLabelDiffers(
                 f"the label names a chip …{label.lower()}, and this one is {self._seen.chip_text}"
             )
-        with self._step("claim", "entering the unit into the ledger"):
-            self._claim()
-        reached = has_reached(self._state, State.CERTIFIED)
-        if self._seen.locked and not reached:
-            raise McuLockUnexpected(f"the chip is locked, and the unit is only {self._state}")
+
+    def _refuse_unlocked(self) -> None:
         if not self._seen.locked and has_reached(self._state, State.LOCKED):
             raise McuLockUnexpected(f"the unit is {self._state}, and the chip is not locked any more")
 
@@ -127,10 +134,7 @@ class Ground:
         self._unit = unit = ledger.claim(claim, order.rma)
         self._resumed = str(unit.state) if found is not None else None
         self._means.emit(Observed(what="unit", value={"unit": unit.unit_id, "state": str(unit.state)}))
-        if unit.state in (State.QUARANTINED, State.RETIRED):
-            raise UnitQuarantined(
-                f"unit {unit.serial} is {unit.state}: {unit.reason or 'no reason is recorded'}"
-            )
+        refuse_ended(unit)
         self._acts = Acts(ledger, unit.unit_id)
 
     def _ask(self) -> Enrolment:
@@ -187,13 +191,19 @@ class Ground:
         return UnitOutcome(
             state=state,
             unit_id=unit.unit_id if unit is not None else " ".join(units),
-            serial=self._order.serial,
+            serial=self._order.serial or ("" if unit is None else unit.serial),
             hardware_id="" if self._sight is None else self._sight.chip_text,
             resumed=self._resumed,
             why=None if error is None else f"{error.code}: {error.what}",
             error=error,
             times=tuple(self._watch.times),
         )
+
+
+def refuse_ended(unit: Unit) -> None:
+    """Raises UnitQuarantined for a unit in quarantine, or whose record an RMA has ended."""
+    if unit.state in (State.QUARANTINED, State.RETIRED):
+        raise UnitQuarantined(f"unit {unit.serial} is {unit.state}: {unit.reason or 'no reason is recorded'}")
 
 
 def spki_sha256_of(point: bytes) -> str:

@@ -40,7 +40,8 @@ class Order:
     `permit_lock`: what cannot be undone may be done.  `label_chip`: the end of the chip's ID that the label
     shows, None where it shows none.  `challenge_key`: gives the challenge key of the unit with that chip ID
     (8 bytes, as in memory), for tiers 1 and 1+; None for units with a key pair.  `image`, `version`,
-    `profile`: what the unit runs, as far as that is known.  `off_s`: how long the unit is without power.
+    `profile`: what the unit runs, as far as that is known.  `chain`: certificates over the unit's own in DER,
+    the root last, where they are known beforehand.  `off_s`: how long the unit is without power.
     """
 
     serial: str
@@ -53,6 +54,7 @@ class Order:
     image: bytes | None = None
     version: str | None = None
     profile: str | None = None
+    chain: tuple[bytes, ...] = ()
     off_s: float = 0.0
 
 

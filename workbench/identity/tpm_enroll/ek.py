@@ -7,7 +7,7 @@ vendor names its key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench.identity.tpm.checks_ek import check_ek
@@ -20,10 +20,12 @@ from workbench.identity.tpm.ek import (
     ek_digest,
     ek_template,
 )
+from workbench.identity.tpm.ek_certificate import strip_padding
 from workbench.identity.tpm.names import name_of
 from workbench.identity.tpm.policy import CheckedEk
 from workbench.identity.tpm.structures import parse_public
 from workbench.identity.tpm_enroll.errors import TpmKeyDiffers
+from workbench.wires.tpm.errors import TpmRefused
 from workbench.wires.tpm.values import EkKind, First, Hierarchy
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
 
 EK_INDICES: Final = (0x01C0_0002, CHAIN_LAST)
 WITHOUT_CERTIFICATE: Final = ("H-3", "L-2", "L-1")
-"""Templates that are tried where a TPM has no certificate at all."""
+"""Templates that are tried where a TPM has no certificate at all, and the policy names none."""
+BY_SEED: Final = ("L-2", "L-1")
+"""EKs by which a TPM is known whatever certificates it shows: the first of these that it can make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Found:
     """What lies in the TPM's NV for one EK: certificate and chain as raw bytes, the low range's nonce."""
 
     template: EkTemplate
-    certificate: bytes | None
+    certificate: bytes | None = None
     nonce: bytes = b""
     chain: tuple[bytes, ...] = ()
 
@@ -101,21 +105,23 @@ class Ek:
 def find(tpm: Tpm, policy: EkPolicy, properties: TpmProperties, now: datetime) -> Ek:
     """The TPM's EK, made again from seed and template, and believed.
 
-    Raises IdentityRefused with the reason, TpmStructureMalformed, TpmKeyDiffers.
+    `Ek.others` is what the TPM's seed makes whatever it shows: two EKs of one TPM have it in common.  Raises
+    IdentityRefused with the reason, TpmStructureMalformed, TpmKeyDiffers.
     """
-    there = frozenset(i for i in tpm.handles(First.NV) if EK_INDICES[0] <= i <= EK_INDICES[1])
-    found = read(tpm, there)
+    found, others = read(tpm, _indices(tpm), policy.templates), by_seed(tpm)
     if found is None:
-        return _without_certificate(tpm, policy, properties, now)
-    handle, public, name = create(tpm, found)
-    return Ek(handle, public, name, found, _check(public, found, policy, properties, now))
+        ek = _without_certificate(tpm, policy, properties, now)
+    else:
+        handle, public, name = create(tpm, found)
+        ek = Ek(handle, public, name, found, _check(public, found, policy, properties, now))
+    return replace(ek, others=tuple(other for other in others if other != ek.digest))
 
 
-def read(tpm: Tpm, there: frozenset[int]) -> Found | None:
+def read(tpm: Tpm, there: frozenset[int], allowed: frozenset[str] | None = None) -> Found | None:
     """The first certificate in the search order, out of the NV indices that are there; None where there
-    is none.
+    is none for a template that is `allowed` (None: for any).
     """
-    template = next((t for id in SEARCH_ORDER if (t := EK_TEMPLATES[id]).cert_index in there), None)
+    template = next((t for t in _searched(SEARCH_ORDER, allowed) if t.cert_index in there), None)
     if template is None:
         return None
     chain = tuple(tpm.nv_read(index) for index in sorted(there) if CHAIN_FIRST <= index <= CHAIN_LAST)
@@ -123,6 +129,35 @@ def read(tpm: Tpm, there: frozenset[int]) -> Found | None:
         tpm.nv_read(template.nonce_index) if template.nonce_index in there and template.nonce_index else b""
     )
     return Found(template, tpm.nv_read(template.cert_index), nonce, chain)
+
+
+def certificates(tpm: Tpm) -> tuple[bytes, ...]:
+    """Every EK certificate that is there, DER without padding, believed or not."""
+    there = _indices(tpm)
+    wanted = [template.cert_index for template in EK_TEMPLATES.values() if template.cert_index in there]
+    return tuple(strip_padding(tpm.nv_read(index)) for index in wanted)
+
+
+def by_seed(tpm: Tpm) -> tuple[str, ...]:
+    """Digests of keys that depend on the TPM's endorsement seed alone, so that a TPM whose certificate is
+    hidden or another one is still known.  None where it can make no such key.
+    """
+    for id in BY_SEED:
+        try:
+            handle, public, _ = create(tpm, Found(EK_TEMPLATES[id]))
+        except TpmRefused:
+            continue
+        tpm.flush(handle)
+        return (ek_digest(public),)
+    return ()
+
+
+def _indices(tpm: Tpm) -> frozenset[int]:
+    return frozenset(i for i in tpm.handles(First.NV) if EK_INDICES[0] <= i <= EK_INDICES[1])
+
+
+def _searched(order: tuple[str, ...], allowed: frozenset[str] | None) -> list[EkTemplate]:
+    return [EK_TEMPLATES[id] for id in order if allowed is None or id in allowed]
 
 
 def create(tpm: Tpm, found: Found) -> tuple[int, bytes, bytes]:
@@ -143,11 +178,15 @@ def again(tpm: Tpm, ek: Ek) -> int:
 
 
 def _without_certificate(tpm: Tpm, policy: EkPolicy, properties: TpmProperties, now: datetime) -> Ek:
-    """The first EK that the vendor's list names; else the refusal of the first."""
-    for id in WITHOUT_CERTIFICATE:
-        found = Found(EK_TEMPLATES[id], None)
+    """The first EK that the vendor's list names, of the templates that the policy names; else the refusal
+    of one.
+    """
+    tried = WITHOUT_CERTIFICATE if policy.templates is None else SEARCH_ORDER
+    templates = _searched(tried, policy.templates) or [EK_TEMPLATES[WITHOUT_CERTIFICATE[0]]]
+    for template in templates:
+        found = Found(template)
         handle, public, name = create(tpm, found)
-        if ek_digest(public) in policy.allow_list or id == WITHOUT_CERTIFICATE[-1] or not policy.allow_list:
+        if ek_digest(public) in policy.allow_list or template is templates[-1] or not policy.allow_list:
             return Ek(handle, public, name, found, _check(public, found, policy, properties, now))
         tpm.flush(handle)
     raise AssertionError("the last template returns or raises")

@@ -95,6 +95,11 @@ def verify_unit(tpm: Tpm, subject: Subject, before: Sight, *, restarted: bool = 
     end = tpm.properties()
     if end.lockout_counter != after.properties.lockout_counter:
         raise TpmVerificationFailed("the lockout counter changed while forbidden acts were tried")
+    if end != after.properties:
+        raise TpmVerificationFailed(
+            "the TPM says other things of itself in a session that nobody can change than before it",
+            cause="something between station and TPM changes its answers, or the TPM lies",
+        )
     observed = {
         "platform_closed": not end.ph_enable,
         "clear_disabled": end.disable_clear,

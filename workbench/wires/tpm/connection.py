@@ -86,7 +86,7 @@ class Connection:
             if self._wire.sent == before:
                 raise TpmValueInvalid(f"{command} cannot be sent: {error}") from error
             said = _said(int(error.rc), command, str(error))
-            if isinstance(said, TpmAnswerInvalid):
+            if isinstance(said, TpmAnswerInvalid | TpmAnswerForged):
                 self._wire.fail(said)  # the library does not go on after such an answer
             raise said from error
         except (IndexError, OverflowError, ValueError) as error:  # of the library, which knows the limits
@@ -155,16 +155,18 @@ class Connection:
         """The session that authorizes: the salted one, else a password."""
         return ESYS_TR.PASSWORD if self._salted is None else self._extra(decrypt=decrypt, encrypt=encrypt)
 
-    def _extra(self, *, decrypt: bool = False, encrypt: bool = False) -> Any:
+    def _extra(self, *, decrypt: bool = False, encrypt: bool = False, audit: bool = False) -> Any:
         """The salted session for a command that needs no authorization, or has one; NONE without it.
 
-        `decrypt`: the command's first parameter is a TPM2B; `encrypt`: its answer's.
+        `decrypt`: the command's first parameter is a TPM2B; `encrypt`: its answer's; `audit`: neither is, and
+        the session is there for the answer's HMAC.
         """
         if self._salted is None:
             return ESYS_TR.NONE
         attributes = TPMA_SESSION.CONTINUESESSION
         attributes |= TPMA_SESSION.DECRYPT if decrypt else 0
         attributes |= TPMA_SESSION.ENCRYPT if encrypt else 0
+        attributes |= TPMA_SESSION.AUDIT if audit else 0
         self._esapi.trsess_set_attributes(self._salted, TPMA_SESSION(attributes))
         return self._salted
 
@@ -232,6 +234,7 @@ class Connection:
         self._check = None
         for session in list(self._sessions):
             self._flush_session(session)
+        self._salted = None
         for handle in [h for h in self._objects if h >> 24 == First.TRANSIENT >> 24]:
             with contextlib.suppress(WorkbenchError):
                 self.flush(handle)

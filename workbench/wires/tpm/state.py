@@ -110,14 +110,17 @@ class StateCommands(Connection):
         return found
 
     def _capability(self, capability: Any, first: int) -> tuple[bool, Any]:
+        session = self._extra(audit=True)
         more, answer = self._call(
-            "GetCapability", lambda: self._esapi.get_capability(capability, first, PER_CALL)
+            "GetCapability",
+            lambda: self._esapi.get_capability(capability, first, PER_CALL, session1=session),
         )
         return bool(more), answer.data
 
     def clock(self) -> Clock:
         """ReadClock."""
-        info = self._call("ReadClock", self._esapi.read_clock)
+        session = self._extra(audit=True)
+        info = self._call("ReadClock", lambda: self._esapi.read_clock(session1=session))
         clock = info.clockInfo
         return Clock(
             int(info.time), int(clock.clock), int(clock.resetCount), int(clock.restartCount), bool(clock.safe)
@@ -139,7 +142,7 @@ class StateCommands(Connection):
         return values
 
     def _pcr_read(self, bank: int, number: int) -> Any:
-        return self._esapi.pcr_read(pcr_selection({bank: [number]}))
+        return self._esapi.pcr_read(pcr_selection({bank: [number]}), session1=self._extra(audit=True))
 
     def pcr_extend(self, number: int, digests: Mapping[int, bytes]) -> None:
         """Extends one PCR in the banks given."""
