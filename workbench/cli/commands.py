@@ -27,9 +27,7 @@ _MAKE = "Make images"
 _IDENTITY = "Identities"
 
 TABLE: Final[dict[str, Entry]] = {
-    "demo": Entry(
-        "demo", "Show on four virtual boards what the workbench does, in about a minute.", _LOOK
-    ),
+    "demo": Entry("demo", "Show on four virtual boards what the workbench does, in about a minute.", _LOOK),
     "doctor": Entry("doctor", "Check this machine and the bench, and say what to do.", _LOOK),
     "bench": Entry("bench", "Make, show and switch off benches.", _LOOK),
     "slot": Entry("slot", "List slots, switch their power, free them.", _LOOK),
