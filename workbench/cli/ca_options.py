@@ -44,8 +44,12 @@ Out = Annotated[
 ]
 
 
-def passphrase_of(credential: Path | None, what: str, *, again: bool = False) -> Callable[[], bytes]:
-    """Asks for the passphrase when it is called: the file's, or what somebody types, twice if it is new."""
+def passphrase_of(
+    credential: Path | None, what: str, *, again: bool = False, option: str = "--credential"
+) -> Callable[[], bytes]:
+    """Asks for the passphrase when it is called: the file's, or what somebody types, twice if it is new.
+    `option` is the one that names the file.
+    """
 
     def ask() -> bytes:
         from workbench.identity.ca.credential import read_credential
@@ -56,7 +60,7 @@ def passphrase_of(credential: Path | None, what: str, *, again: bool = False) ->
             raise InputError(
                 f"{what} is needed, and nobody is there to type it",
                 cause="the command runs without a terminal",
-                action="name a file with mode 0600: --credential FILE",
+                action=f"name a file with mode 0600: {option} FILE",
             )
         typed = getpass.getpass(f"{what}: ").encode()
         if again and getpass.getpass("the same again: ").encode() != typed:

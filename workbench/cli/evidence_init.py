@@ -72,7 +72,8 @@ def init(
             raise InputError("name a CA or a chain, and not both")
         folder, name = typed.folder_of(bench), station or _host()
         is_new = not (folder / evidence.KEY_FILE).exists()
-        ask = passphrase_of(key_credential, "passphrase of the station's key", again=is_new)
+        key = "passphrase of the station's key"
+        ask = passphrase_of(key_credential, key, again=is_new, option="--key-credential")
         passphrase = None if unencrypted else ask
         report.result |= {"folder": str(folder), "station": name, "new_key": is_new}
         if ca is None and chain is None:

@@ -196,7 +196,9 @@ class Typed:
             ledger=database_url(bench.folder),
             evidence=evidence_folder(bench.folder),
             ca_passphrase=passphrase_of(self.credential, "passphrase of the CA"),
-            evidence_passphrase=passphrase_of(self.key_credential, "passphrase of the station's key"),
+            evidence_passphrase=passphrase_of(
+                self.key_credential, "passphrase of the station's key", option="--key-credential"
+            ),
             label=self.label,
             rma=self.rma,
             permit_lock=self.permit_lock,
@@ -229,7 +231,8 @@ def result_words(result: dict[str, Any]) -> list[str]:
         )
     own_ms = sum(step["own_s"] for step in result["steps"]) * 1000
     tpm_ms = sum(step["tpm_s"] for step in result["steps"]) * 1000
-    lines.append(f"{own_ms:.0f} ms of the station's own time, {tpm_ms:.0f} ms in the TPM")
+    if tpm_ms:
+        lines.append(f"{own_ms:.0f} ms of the station's own time, {tpm_ms:.0f} ms in the TPM")
     return lines
 
 

@@ -160,7 +160,7 @@ class Ground:
         return UnitOutcome(
             state=state,
             unit_id=unit.unit_id if unit is not None else " ".join(units),
-            serial=self._order.serial,
+            serial=self._order.serial or ("" if unit is None else unit.serial),
             hardware_id=self._ek.digest,
             resumed=self._resumed,
             why=None if error is None else f"{error.code}: {error.what}",
