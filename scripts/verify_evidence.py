@@ -225,7 +225,7 @@ def check_unit(told: dict[str, Any], issuers: list[x509.Certificate], subject: o
 
 
 def check_log(lines: Iterator[bytes], digest: str, told: dict[str, Any]) -> None:
-    prev, count, found = "0" * 64, 0, []
+    prev, count, found, station, signers = "0" * 64, 0, [], "", [""]
     for line in lines:
         need(len(line) <= 16_384 and line[-1:] == b"\n", "log-malformed")
         entry = decode(line[:-1], "log-malformed")
@@ -236,6 +236,8 @@ def check_log(lines: Iterator[bytes], digest: str, told: dict[str, Any]) -> None
             entry["data"].get("schema", "workbench.evidence-log/1") == "workbench.evidence-log/1",
             "log-malformed",
         )
+        station = entry["data"].get("station", station)
+        signers += [entry["data"].get("certificate_sha256", signers[-1])]
         if entry["data"].get("evidence_sha256") == digest:
             found.append(entry)
         prev, count = sha256(line).hexdigest(), count + 1
@@ -244,6 +246,8 @@ def check_log(lines: Iterator[bytes], digest: str, told: dict[str, Any]) -> None
     data = {"evidence_sha256": digest, "serial": told["unit"]["serial"], "unit_id": told["unit"]["unit_id"]}
     own = {"data": data, "kind": "evidence", "time": told["signer"]["signed_at"], **told["log"]}
     need(found == [own], "log-elsewhere")
+    signer = sha256(unbase64(told["signer"]["chain"][0], "chain-malformed")).hexdigest()
+    need((station, signers[told["log"]["line"]]) == (told["station"], signer), "log-of-another")
 
 
 def verify(
@@ -281,6 +285,8 @@ def verify(
         check_log(log, sha256(data).hexdigest(), told)
     broken = [tried["act"] for tried in told["tried"] if tried["outcome"] == "broken"]
     need(not (require_held and broken), "act-broken")
+    outcomes = {tried["outcome"] for tried in told["tried"]}
+    need(not require_held or ("held" in outcomes and "not-tried" not in outcomes), "act-missing")
     return {"unit": told["unit"], "signed_at": told["signer"]["signed_at"], "broken": broken}
 
 

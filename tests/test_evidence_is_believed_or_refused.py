@@ -24,7 +24,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli_bench import CliBench
-from tests.evidence_lab import BEGAN, CA, SCRIPT, SIGNED_AT, SIGNS, Lab, by_script, ca, certify, spki, usage
+from tests.evidence_lab import (
+    BEGAN,
+    CA,
+    SCRIPT,
+    SIGNED_AT,
+    SIGNS,
+    Lab,
+    Party,
+    by_script,
+    ca,
+    certify,
+    spki,
+    usage,
+)
 from workbench.identity.evidence import canonical, dsse
 from workbench.identity.evidence.content import Certificate, Key, Tried
 from workbench.identity.evidence.errors import REASONS, EvidenceRefused
@@ -357,14 +370,25 @@ def test_a_broken_act_is_authentic_but_not_a_good_unit() -> None:
     assert reason(data, ROOTS) == ""
     assert reason(data, ROOTS, held=True) == "act-broken"
     assert reason(GOOD, ROOTS, held=True) == ""
+    for tried in ((), (Tried("clear", "0x120", "-", "not-tried"),), (Tried("read", "-", "-", "shown"),)):
+        data = LAB.build(LAB.content(tried=tried))
+        assert (reason(data, ROOTS), reason(data, ROOTS, held=True)) == ("", "act-missing")
 
 
 HEADER = line_of(0, FIRST_PREV, SIGNED_AT, "header", {"schema": "workbench.evidence-log/1", "station": "s1"})
 
 
+def signed_by(signer: Party, station: str = "s1") -> list[bytes]:
+    """A log that has just begun."""
+    header = {"schema": "workbench.evidence-log/1", "station": station}
+    began = line_of(0, FIRST_PREV, SIGNED_AT, "header", header)
+    told = {"certificate_sha256": sha256(signer.der).hexdigest(), "key_id": spki(signer.key)}
+    return [began, line_of(1, sha256(began).hexdigest(), SIGNED_AT, "signer", told)]
+
+
 def log_of(count: int) -> tuple[list[bytes], list[bytes]]:
     """A log with that many units, and their evidence."""
-    lines, files = [HEADER], []
+    lines, files = signed_by(LAB.signer), []
     for _ in range(count):
         prev = sha256(lines[-1]).hexdigest()
         files.append(LAB.build(place=Place(len(lines), prev)))
@@ -392,25 +416,26 @@ def _relinked(lines: list[bytes]) -> list[bytes]:
 
 
 LOGS: dict[str, tuple[list[bytes], str]] = {
-    "an entry removed": (LINES[:2] + LINES[3:], "log-broken"),
-    "entries exchanged": ([*LINES[:2], LINES[3], LINES[2], LINES[4]], "log-broken"),
-    "an entry changed": ([*LINES[:2], LINES[2].replace(b"A1", b"A2"), *LINES[3:]], "log-broken"),
-    "an entry twice": ([*LINES[:3], LINES[2], *LINES[3:]], "log-broken"),
-    "an entry removed and all relinked": (_relinked(LINES[:2] + LINES[3:]), "log-elsewhere"),
+    "an entry removed": (LINES[:3] + LINES[4:], "log-broken"),
+    "entries exchanged": ([*LINES[:3], LINES[4], LINES[3], LINES[5]], "log-broken"),
+    "an entry changed": ([*LINES[:3], LINES[3].replace(b"A1", b"A2"), *LINES[4:]], "log-broken"),
+    "an entry twice": ([*LINES[:4], LINES[3], *LINES[4:]], "log-broken"),
+    "an entry removed and all relinked": (_relinked(LINES[:3] + LINES[4:]), "log-elsewhere"),
     "an entry changed and all relinked": (
-        _relinked([*LINES[:2], LINES[2].replace(b"A1", b"A2"), *LINES[3:]]),
+        _relinked([*LINES[:3], LINES[3].replace(b"A1", b"A2"), *LINES[4:]]),
         "log-elsewhere",
     ),
-    "the end removed": (LINES[:4], "log-lacks-it"),
+    "the end removed": (LINES[:5], "log-lacks-it"),
     "the header removed": (LINES[1:], "log-broken"),
     "the header removed and all relinked": (_relinked(LINES[1:]), "log-malformed"),
     "another header": ([HEADER.replace(b"log/1", b"log/9"), *LINES[1:]], "log-malformed"),
-    "a torn end": ([*LINES[:4], LINES[4][:-1]], "log-malformed"),
+    "a torn end": ([*LINES[:5], LINES[5][:-1]], "log-malformed"),
     "empty": ([], "log-malformed"),
     "a line of another kind": ([*LINES, b"{}\n"], "log-malformed"),
     "a line that is too long": ([*LINES, b" " * 20_000 + b"\n"], "log-malformed"),
-    "the last entry changed": ([*LINES[:4], LINES[4].replace(b"A1", b"A2")], "log-elsewhere"),
-    "a second entry for it": (_relinked([*LINES, LINES[4]]), "log-elsewhere"),
+    "the last entry changed": ([*LINES[:5], LINES[5].replace(b"A1", b"A2")], "log-elsewhere"),
+    "no signer": (_relinked([LINES[0], *LINES[2:]]), "log-elsewhere"),
+    "a second entry for it": (_relinked([*LINES, LINES[5]]), "log-elsewhere"),
 }
 
 
@@ -418,6 +443,17 @@ LOGS: dict[str, tuple[list[bytes], str]] = {
 def test_a_log_that_was_edited_shows(name: str) -> None:
     lines, why = LOGS[name]
     assert reason(FILES[3], ROOTS, lines) == why
+
+
+def test_a_log_of_another_station_or_signer_says_nothing() -> None:
+    """Each is a whole log, and has the evidence in its place: who signs for a station is in its log."""
+    other = certify("station s1", LAB.issuing, SIGNS)
+    for began in (signed_by(LAB.signer, station="s2"), signed_by(other), signed_by(LAB.signer)):
+        place = Place(2, sha256(began[1]).hexdigest())
+        data = LAB.build(place=place)
+        entry = {"evidence_sha256": sha256(data).hexdigest(), "serial": "A1", "unit_id": UNIT_ID}
+        lines = [*began, line_of(2, place.prev, SIGNED_AT, "evidence", entry)]
+        assert reason(data, ROOTS, lines) == ("" if began == signed_by(LAB.signer) else "log-of-another")
 
 
 @settings(max_examples=200)

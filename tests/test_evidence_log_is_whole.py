@@ -53,6 +53,12 @@ def test_each_unit_is_one_file_and_one_entry(folder: Path) -> None:
         assert told.predicate["log"]["prev"] == entries[found.line - 1].sha256
 
 
+def test_a_desk_is_not_opened_for_another_station(folder: Path) -> None:
+    with pytest.raises(EvidenceKeyUnusable, match="those of the station s1, not of s2") as refused:
+        EvidenceDesk.open(folder, "s2")
+    assert refused.value.action == "give --station s1"
+
+
 @pytest.mark.parametrize("passphrase", [None, b"open sesame"])
 def test_the_key_is_for_its_owner_and_its_passphrase_only(tmp_path: Path, passphrase: bytes | None) -> None:
     folder = tmp_path / "evidence"

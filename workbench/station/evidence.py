@@ -33,7 +33,7 @@ from workbench.identity.evidence.errors import EvidenceRefused
 from workbench.identity.evidence.statement import Place, Signer
 from workbench.images import files
 from workbench.settings import STATE_FOLDER
-from workbench.station.evidence_log import opened
+from workbench.station.evidence_log import log_station, opened
 from workbench.station.journal import utc_now
 
 FOLDER: Final = "evidence"
@@ -184,7 +184,8 @@ class EvidenceDesk:
 
     @classmethod
     def open(cls, folder: Path, station: str, passphrase: Passphrase | None = None) -> Self:
-        """Opens the key; raises EvidenceKeyUnusable."""
+        """Opens the key; raises EvidenceKeyUnusable, also where key and log are another station's."""
+        _refuse_other_station(folder, station)
         return cls(folder, station, load_key(folder, passphrase), load_chain(folder))
 
     def conclude(self, content: Content, secrets: tuple[bytes, ...] = ()) -> Concluded:
@@ -202,6 +203,17 @@ class EvidenceDesk:
 
     def _sign(self, data: bytes) -> bytes:
         return self._key.sign(data, ec.ECDSA(SHA256()))
+
+
+def _refuse_other_station(folder: Path, station: str) -> None:
+    """Whoever verifies the evidence compares the station that it names with the one of the log."""
+    own = log_station(folder)
+    if own is not None and own != station:
+        raise EvidenceKeyUnusable(
+            f"the key and log in {folder} are those of the station {own}, not of {station}",
+            cause="`workbench evidence init` was run under another name",
+            action=f"give --station {own}",
+        )
 
 
 def _now() -> datetime:

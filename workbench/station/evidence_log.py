@@ -175,6 +175,15 @@ def read_log_file(path: Path) -> list[Entry]:
         return read_log(iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""))
 
 
+def log_station(folder: Path) -> str | None:
+    """The station whose log is in the folder; None where there is none, or its first line cannot be read."""
+    try:
+        with (folder / LOG_FILE).open("rb") as file:
+            return str(entry_of(file.readline(MAX_LINE_BYTES)).data.get("station"))
+    except (OSError, EvidenceRefused):
+        return None
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:

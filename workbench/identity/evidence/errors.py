@@ -28,8 +28,10 @@ REASONS: Final[dict[str, str]] = {
     "log-broken": "an entry of the log was changed, removed or added",
     "log-lacks-it": "the log has no entry for this evidence",
     "log-elsewhere": "the log has this evidence in another place or with other words than the evidence says",
+    "log-of-another": "the log is another station's, or names another signer at that place",
     "log-lost-file": "evidence that the log names is not there",
     "act-broken": "something that had to hold did not, and only units on which all held were asked for",
+    "act-missing": "nothing was tried, or something was not, and only units on which all held were asked for",
 }
 """All reasons, with their words; they are part of the interface."""
 

@@ -84,11 +84,15 @@ def file_name(serial: str, evidence_sha256: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9-]', '_', serial)[:64]}.{evidence_sha256[:16]}.json"
 
 
-def check_place(entries: Iterable[Entry], evidence_sha256: str, predicate: Mapping[str, Any]) -> None:
-    """Raises EvidenceRefused unless the log has the evidence in the place, and with the words, of itself.
+def check_place(
+    entries: Iterable[Entry], evidence_sha256: str, predicate: Mapping[str, Any], signer_sha256: str
+) -> None:
+    """Raises EvidenceRefused unless the log has the evidence in the place, and with the words, of itself, and
+    is that of its station and its signer, whose certificate has the SHA-256 `signer_sha256`.
 
     So the last entry is held as well, though no later one has its hash.
     """
+    entries = list(entries)
     found = [entry for entry in entries if entry.data.get("evidence_sha256") == evidence_sha256]
     if not found:
         raise EvidenceRefused("log-lacks-it")
@@ -97,6 +101,9 @@ def check_place(entries: Iterable[Entry], evidence_sha256: str, predicate: Mappi
     wanted = (place["line"], place["prev"], predicate["signer"]["signed_at"], data)
     if [(entry.line, entry.prev, entry.time, entry.data) for entry in found] != [wanted]:
         raise EvidenceRefused("log-elsewhere")
+    signers = [e.data["certificate_sha256"] for e in entries[: place["line"]] if e.kind == "signer"]
+    if entries[0].data["station"] != predicate["station"] or signers[-1:] != [signer_sha256]:
+        raise EvidenceRefused("log-of-another")
 
 
 def _is_entry(found: Any) -> bool:

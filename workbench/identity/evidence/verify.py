@@ -57,7 +57,8 @@ def verify_evidence(
     """What the evidence in `data` says.
 
     `roots`: DER certificates, one of which the chain must end at.  `log`: the station's, read by `read_log`.
-    `require_held`: refuse evidence that tells of a broken act.  Raises EvidenceRefused with its reason.
+    `require_held`: refuse evidence that tells of a broken act, of one that was not tried, or of none that
+    held.  Raises EvidenceRefused with its reason.
     """
     envelope = dsse.unseal(data)
     statement = _statement(envelope.payload)
@@ -70,10 +71,10 @@ def verify_evidence(
         raise EvidenceRefused("subject-mismatch")
     digest = sha256(data).hexdigest()
     if log is not None:
-        check_place(log, digest, predicate)
+        check_place(log, digest, predicate, sha256(chain[0]).hexdigest())
     broken = tuple(tried["act"] for tried in predicate["tried"] if tried["outcome"] == "broken")
-    if require_held and broken:
-        raise EvidenceRefused("act-broken", ", ".join(broken))
+    if require_held:
+        _check_held([tried["outcome"] for tried in predicate["tried"]], broken)
     return Verified(
         sha256=digest,
         predicate=predicate,
@@ -83,6 +84,13 @@ def verify_evidence(
         not_tried=tuple(tried["act"] for tried in predicate["tried"] if tried["outcome"] == "not-tried"),
         in_log=log is not None,
     )
+
+
+def _check_held(outcomes: list[str], broken: tuple[str, ...]) -> None:
+    if broken:
+        raise EvidenceRefused("act-broken", ", ".join(broken))
+    if "held" not in outcomes or "not-tried" in outcomes:
+        raise EvidenceRefused("act-missing")
 
 
 def read_statement(data: bytes) -> dict[str, Any]:
