@@ -65,7 +65,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def test_no_way_into_the_database_takes_a_secret(ledger: Ledger, tmp_path: Path, way: str) -> None:
     for number, form in enumerate(FORMS):
         for name in [*NAMES, *PUBLIC]:
-            unit = ledger.claim(claim_of(f"{number}{name}", f"{number}{name}"))
+            unit = ledger.claim(claim_of(f"{number}{name.replace('_', '-')}", f"{number}{name}"))
             value = FORMS[form] if way not in ("reason", "rma") else str(FORMS[form])
             with pytest.raises(WorkbenchError) as caught:
                 WAYS[way](ledger, unit, {name: value})

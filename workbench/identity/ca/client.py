@@ -74,6 +74,16 @@ class CaClient:
         self._connection: socket.socket | None = connection
         connection.settimeout(ANSWER_S)
 
+    def greets(self) -> bool:
+        """Whether the worker answers; False where it has gone since it was connected to."""
+        try:
+            self.status()
+        except CaUnreachable as error:
+            if isinstance(error.__cause__, ConnectionError | EOFError):
+                return False
+            raise
+        return True
+
     def status(self) -> CaStatus:
         """Who it is, its time, its certificates."""
         return status_from_map(self._ask({"op": "status"}))
@@ -228,8 +238,9 @@ def open_ca(folder: Path, passphrase: Callable[[], bytes]) -> Iterator[CaClient]
     `passphrase` is asked only where a worker must be started.  Raises CaUnreachable, CaFolderInvalid,
     CaKeyUnavailable (a wrong passphrase).
     """
-    connection, started = connect_or_start(folder, passphrase)
-    client = CaClient(folder, connection, started)
+    client = CaClient(folder, *connect_or_start(folder, passphrase))
+    if not client.greets():  # it was ending just then
+        client = CaClient(folder, *connect_or_start(folder, passphrase))
     try:
         yield client
     finally:
