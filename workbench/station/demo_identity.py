@@ -113,7 +113,7 @@ def open_desk(bench: Bench, emit: Emit) -> Desk:
         return [*issued.certificates.values(), *issued.chain]
 
     evidence.begin(desk.evidence, STATION, None, issue)
-    emit(Observed(what="ca", value={"name": CA_NAME, "root": str(desk.root)}))
+    emit(Observed(what="ca", value={"name": CA_NAME, "root": str(desk.root.relative_to(bench.folder))}))
     return desk
 
 
