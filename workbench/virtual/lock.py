@@ -33,3 +33,18 @@ def lock_file(folder: Path, answers: Callable[[], bool]) -> int | None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"another process holds {folder / LOCK_FILE}")
         time.sleep(0.01)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a supervisor, or what it has left running, still has the lock of the board in `folder`."""
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False

@@ -6,7 +6,6 @@ As with a real board, nothing shuts the TPM down in order when its power goes.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -21,18 +20,18 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from workbench.virtual.cut import CutMode
+from workbench.virtual.lock import is_held
 from workbench.virtual.nvm import replace_file
 from workbench.virtual.protocol import (
     CHIP_FILE,
     CUT_FILE,
-    LOCK_FILE,
     LOG_FILE,
     Client,
     SupervisorGone,
     SupervisorSilent,
 )
 from workbench.virtual.tpm_places import VENDOR_DIR, control_path, tpm_path
-from workbench.virtual.twins import CutReport, TwinFailed, TwinNotPowered
+from workbench.virtual.twins import CutReport, TwinFailed, TwinNotPowered, read_cut_report
 
 START_LIMIT_S: Final = 30.0
 MACHINE: Final = "tpm"
@@ -97,24 +96,10 @@ class TpmPower:
         except SupervisorGone:
             pass
         deadline = time.monotonic() + START_LIMIT_S
-        while self._in_use():
+        while is_held(self.folder):
             if time.monotonic() > deadline:
                 raise self._failed(f"did not switch off within {START_LIMIT_S:.0f} s")
             time.sleep(0.002)
-
-    def _in_use(self) -> bool:
-        """Whether a supervisor or its swtpm still has the board's lock."""
-        try:
-            lock = os.open(self.folder / LOCK_FILE, os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        return False
 
     def cycle(self, off_s: float = 0.0) -> None:
         """Off, a pause, on."""
@@ -148,11 +133,7 @@ class TpmPower:
         """The last cut that came, or None when none came since one was armed; the kind is the command's
         name, the address its code.
         """
-        try:
-            raw = json.loads((self.folder / CUT_FILE).read_text("ascii"))
-        except FileNotFoundError:
-            return None
-        return CutReport(raw["operations"], raw["mode"], raw["seed"], raw["kind"], raw["address"])
+        return read_cut_report(self.folder)
 
     def processes(self) -> tuple[int, int]:
         """Process IDs of the supervisor and of swtpm, for those who want to kill them."""

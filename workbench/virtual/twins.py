@@ -6,7 +6,6 @@ off ends it.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -25,11 +24,11 @@ from workbench.errors import Blame, WorkbenchError
 from workbench.virtual import nvm
 from workbench.virtual.chips import MODELS
 from workbench.virtual.cut import CutMode
+from workbench.virtual.lock import is_held
 from workbench.virtual.nvm import NvmDamaged, replace_file
 from workbench.virtual.protocol import (
     CHIP_FILE,
     CUT_FILE,
-    LOCK_FILE,
     LOG_FILE,
     NVM_FILE,
     TTY_LINK,
@@ -75,6 +74,15 @@ class CutReport:
     kind: str
     """`word`, `uicr` (a word of it), `page`, `chip` or `uicr-erase`."""
     address: int
+
+
+def read_cut_report(folder: Path) -> CutReport | None:
+    """The last cut that came to the board in `folder`, None when none came since one was armed."""
+    try:
+        raw = json.loads((folder / CUT_FILE).read_text("ascii"))
+    except FileNotFoundError:
+        return None
+    return CutReport(raw["operations"], raw["mode"], raw["seed"], raw["kind"], raw["address"])
 
 
 @dataclass(frozen=True)
@@ -151,24 +159,10 @@ class TwinPower:
         except SupervisorGone:
             pass
         deadline = time.monotonic() + START_LIMIT_S
-        while self._in_use():
+        while is_held(self.folder):
             if time.monotonic() > deadline:
                 raise TwinFailed(f"{self.folder.name} did not switch off within {START_LIMIT_S:.0f} s")
             time.sleep(0.01)
-
-    def _in_use(self) -> bool:
-        """Whether a supervisor or its guard still has the twin's lock."""
-        try:
-            lock = os.open(self.folder / LOCK_FILE, os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        return False
 
     def cycle(self, off_s: float = 0.0) -> None:
         """Off, a pause, on."""
@@ -191,11 +185,7 @@ class TwinPower:
 
     def cut_report(self) -> CutReport | None:
         """The last cut that came, or None when none came since one was armed."""
-        try:
-            raw = json.loads((self.folder / CUT_FILE).read_text("ascii"))
-        except FileNotFoundError:
-            return None
-        return CutReport(raw["operations"], raw["mode"], raw["seed"], raw["kind"], raw["address"])
+        return read_cut_report(self.folder)
 
     # -- every cut of one boot
 
