@@ -131,6 +131,28 @@ def test_another_chips_secret_is_refused(ca: Opened) -> None:
     assert ca.authority.issued(first.request_id) is None
 
 
+def test_a_request_that_was_broken_off_is_finished_by_its_own_chip_only(
+    ca: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    first = Chip()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ca.authority.certifier, "finish", dies)
+        first.enrol_inside(ca)
+    other = Chip(request_id=first.request_id)
+    for chip in (first, other):
+        with ca.authority.store.writing():
+            ca.authority.store.set_nonce(first.request_id, first.station, uuid4().bytes * 2, now_s())
+        if chip is other:
+            with pytest.raises(CaRequestConflict) as caught:
+                chip.enrol_inside(ca)
+            assert caught.value.reason == "chip-changed"
+            assert ca.authority.store.holder("chip", other.chip_id.hex()) is None
+    assert first.enrol_inside(ca).certificates
+
+
 @pytest.mark.parametrize("shared", ["chip", "key", "serial"])
 def test_what_another_unit_has_is_refused(ca: Opened, shared: str) -> None:
     first = Chip(serial="SN-1")

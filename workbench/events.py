@@ -88,6 +88,56 @@ class RunFinished(Event):
     error: dict[str, str] | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnitBegan(Event):
+    """The run works on a unit by a recipe; comes right after RunStarted.
+
+    `steps` are all steps of the plan, in order: {"step", "title", "limit_s", "irreversible", "done"}, where
+    `done` steps were finished by an earlier run and are not done again.  `attempt` counts from 1.
+    """
+
+    serial: str
+    recipe: str
+    lot: str | None = None
+    operator: str | None = None
+    attempt: int = 1
+    steps: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured(Event):
+    """A value that a step measured, with its unit ("s", "V", "" for none) and the limits it must keep.
+
+    A limit that is None is none; `passed` says whether the value lies within them.
+    """
+
+    step: str
+    name: str
+    value: float | int | str | bool
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    passed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked(Event):
+    """A step waits for a person: for a scan of the label, or a yes.  `prompt` names the question."""
+
+    step: str
+    prompt: str
+    kind: Literal["scan", "confirm"]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered(Event):
+    """The question named `prompt` has its answer; what was answered is told by the step's outcome."""
+
+    step: str
+    prompt: str
+
+
 Emit = Callable[[Event], None]
 """Where events go.  Must not block for long and must not raise."""
 

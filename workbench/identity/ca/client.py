@@ -72,6 +72,7 @@ class CaClient:
         self._folder = folder
         self._started = started
         self._connection: socket.socket | None = connection
+        self._unlocked = False
         connection.settimeout(ANSWER_S)
 
     def greets(self) -> bool:
@@ -147,6 +148,7 @@ class CaClient:
         if not isinstance(salt, bytes):
             raise CaUnreachable("the CA's worker answered with something that is no answer")
         self._ask({"op": "unlock", "proof": passphrase_proof(passphrase, salt)})
+        self._unlocked = True
 
     def issue(
         self,
@@ -198,22 +200,35 @@ class CaClient:
         return found
 
     def _ask(self, message: dict[str, Any]) -> Any:
+        """The answer; asks once more over a new connection where the old one had gone while it was idle."""
+        again = self._connection is not None and not self._unlocked
+        try:
+            answer = self._exchange(message)
+        except CaUnreachable as error:
+            if not again or not isinstance(error.__cause__, ConnectionError | EOFError):
+                raise
+            self._connection = connect(places.socket_path(self._folder))
+            if self._connection is None:
+                raise
+            answer = self._exchange(message)
+        if "ok" not in answer:
+            raise error_from_map(answer.get("error"))
+        return answer["ok"]
+
+    def _exchange(self, message: dict[str, Any]) -> dict[str, Any]:
         if self._connection is None:
             self._connection = connect(places.socket_path(self._folder))
             if self._connection is None:
                 raise CaUnreachable(f"no worker serves {self._folder}")
-            self._connection.settimeout(ANSWER_S)
+        self._connection.settimeout(ANSWER_S)
         try:
             self._connection.sendall(framing.encode(message, limit=MAX_MESSAGE_BYTES))
             head = self._receive(self._connection, framing.HEAD_BYTES)
             length = framing.body_length(head, limit=MAX_CRL_BYTES)
-            answer = framing.decode(self._receive(self._connection, length))
+            return framing.decode(self._receive(self._connection, length))
         except (OSError, EOFError, framing.MessageMalformed) as error:
             self._drop()
             raise CaUnreachable(f"the CA's worker does not answer: {error}") from error
-        if "ok" not in answer:
-            raise error_from_map(answer.get("error"))
-        return answer["ok"]
 
     @staticmethod
     def _receive(connection: socket.socket, count: int) -> bytes:
@@ -227,6 +242,7 @@ class CaClient:
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
+        self._unlocked = False
         if connection is not None:
             connection.close()
 

@@ -108,6 +108,7 @@ class Units:
                 )
             secret = self._authority.secret_for(found)
             checked = check_mcu_request(request, self._mcu_policy(), found.nonce or b"", secret, now)
+            self._same_chip(found, checked)
             self._accept_mcu(found, checked, content, now)
         self._authority.certifier.finish(found.request_id, now)
         return self._authority.answer(found.request_id)
@@ -134,6 +135,11 @@ class Units:
         known = self._store.claims(found.request_id).get("ek", set())
         if known and checked.ek.digest not in known:
             raise CaRequestConflict("another TPM was accepted for this request before", reason="ek-changed")
+
+    def _same_chip(self, found: Request, checked: CheckedMcu) -> None:
+        known = self._store.claims(found.request_id).get("chip", set())
+        if known and checked.request.chip_id.hex() not in known:
+            raise CaRequestConflict("another chip was accepted for this request before", reason="chip-changed")
 
     def _tpm_certificates(self, checked: CheckedTpm) -> tuple[Wanted, ...]:
         fields = self._fields(

@@ -36,6 +36,8 @@ from workbench.identity.ca.service import Caller, Service
 MAX_CONNECTIONS: Final = 64
 MESSAGE_S: Final = 5.0
 """How long a message may take from its first byte to its last, and an answer to be taken."""
+FIRST_MESSAGE_S: Final = 10.0
+"""How long a new connection may be silent: a client says something at once."""
 FIRST_CLIENT_S: Final = 30.0
 """How long a worker that ends with its last client waits for the first."""
 MAX_PASSPHRASE_BYTES: Final = 1024
@@ -51,6 +53,8 @@ class Worker:
         self._open = 0
         self._served = False
         self._stop = asyncio.Event()
+        self._idle: dict[asyncio.StreamWriter, None] = {}
+        """Connections that say nothing now, the one that has been silent for longest first."""
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, listener: socket.socket, ready: Callable[[], None]) -> None:
@@ -73,23 +77,41 @@ class Worker:
         self._open += 1
         self._served = True
         try:
-            if self._open <= MAX_CONNECTIONS and _is_us(writer.get_extra_info("socket")):
+            if self._has_room() and _is_us(writer.get_extra_info("socket")):
                 await self._converse(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, WorkbenchError):
             pass  # the other side has gone, is too slow, or does not speak our language
         finally:
             self._open -= 1
             self._writers.discard(writer)
+            self._idle.pop(writer, None)
             if self._until_idle and not self._open:
                 self._stop.set()
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
+    def _has_room(self) -> bool:
+        """Whether one more may be served; where all places are taken, the longest silent one is turned out.
+
+        Its client, if it is one, connects again with its next request.
+        """
+        if self._open > MAX_CONNECTIONS and self._idle:
+            silent = next(iter(self._idle))
+            del self._idle[silent]
+            silent.transport.abort()
+            return True
+        return self._open <= MAX_CONNECTIONS
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         caller = Caller()
+        patience_s: float | None = FIRST_MESSAGE_S
         while not self._stop.is_set():
-            first = await reader.readexactly(1)
+            self._idle[writer] = None
+            async with asyncio.timeout(patience_s):
+                first = await reader.readexactly(1)
+            patience_s = None
+            self._idle.pop(writer, None)
             async with asyncio.timeout(MESSAGE_S):
                 head = first + await reader.readexactly(framing.HEAD_BYTES - 1)
                 length = framing.body_length(head, limit=MAX_MESSAGE_BYTES)

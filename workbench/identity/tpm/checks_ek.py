@@ -33,7 +33,12 @@ _KNOWN_EXTENSIONS: Final = frozenset(
 def ek_policy_set(case: EkCase) -> None:
     """Somebody said which EKs are believed."""
     if case.policy.mode is EkMode.REFUSE:
-        raise IdentityRefused("ek-policy-refuses", "this authority believes no EK")
+        raise IdentityRefused(
+            "ek-policy-refuses",
+            "this authority believes no EK",
+            cause="no TPM vendor's root certificates are named in the CA's ca.toml",
+            action="name them as vendor_roots in [tpm] of ca.toml, and run the enrolment again",
+        )
 
 
 @check("ek-malformed")
