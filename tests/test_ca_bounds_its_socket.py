@@ -206,6 +206,7 @@ OPS = (
     "issue",
     "revoke",
     "crl",
+    "approve-replacement",
     "x",
 )
 NAMES = (
@@ -262,7 +263,7 @@ def test_texts_are_bounded_and_visible(service: Service, name: str, value: objec
     assert service.answer(message, Caller())["error"]["reason"] == "field-invalid"
 
 
-@pytest.mark.parametrize("op", ["issue", "revoke", "crl"])
+@pytest.mark.parametrize("op", ["issue", "revoke", "crl", "approve-replacement"])
 def test_operators_work_needs_the_passphrase(service: Service, op: str) -> None:
     caller = Caller()
     assert service.answer({"op": op}, caller)["error"]["reason"] == "operator-only"

@@ -138,9 +138,10 @@ def test_a_request_that_was_broken_off_is_finished_by_its_own_chip_only(
         raise KeyboardInterrupt
 
     first = Chip()
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(ca.authority.certifier, "finish", dies)
-        first.enrol_inside(ca)
+        with pytest.raises(KeyboardInterrupt):
+            first.enrol_inside(ca)
     other = Chip(request_id=first.request_id)
     for chip in (first, other):
         with ca.authority.store.writing():
@@ -189,6 +190,10 @@ def test_only_an_rma_that_names_the_old_request_gets_its_serial_number(ca: Opene
     with pytest.raises(CaRefused) as caught:
         new.asks_inside(ca, replaces=str(uuid4()))
     assert caught.value.reason == "replaces-unknown"
+    with pytest.raises(CaRefused) as caught:
+        new.asks_inside(ca, replaces=old.request_id)
+    assert caught.value.reason == "replacement-not-approved"
+    ca.authority.approve_replacement(old.request_id, "board replaced")
     issued = new.enrol_inside(ca, replaces=old.request_id)
     assert set(issued.certificates) == {"device"}
     with pytest.raises(CaRefused) as caught:
@@ -205,6 +210,7 @@ def test_an_rma_that_fails_revokes_nothing(ca: Opened) -> None:
     old, other = Chip(serial="SN-1"), Chip(serial="SN-2")
     old.enrol_inside(ca)
     other.enrol_inside(ca)
+    ca.authority.approve_replacement(old.request_id, "board replaced")
     new = Chip(serial="SN-1", key=other.key)
     with pytest.raises(CaRequestConflict):
         new.enrol_inside(ca, replaces=old.request_id)

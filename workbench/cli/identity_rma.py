@@ -44,8 +44,9 @@ def rma(
     """End the records of units for good, so that one unit may take over their label, chip and keys.
 
     This is the only way out of quarantine, and the only way to give a label or a chip an identity again. All
-    of it stays in the history. Enrol the unit with --rma and the ID that this prints. Certificates of the old
-    units are revoked with `workbench ca revoke`.
+    of it stays in the history. Enrol the unit with --rma and the ID that this prints, once the CA's operator
+    has agreed as well with `workbench ca approve`. Certificates of further old units are revoked with
+    `workbench ca revoke`.
 
     \b
     Example:
@@ -54,6 +55,7 @@ def rma(
     from workbench.identity.ledger import UnitUnknown
 
     with reporting("identity rma", opt.Output(json=json, plain=plain)) as report:
+        requests = []
         with open_ledger(bench) as ledger:
             for unit_id in units:
                 old = ledger.find(unit_id=unit_id)
@@ -61,13 +63,15 @@ def rma(
                     raise UnitUnknown(
                         f"the ledger has no unit {unit_id[:40]!r}", action="give the whole ID of the unit"
                     )
+                requests.append(old.request_id)
                 if not json:
                     stdout.say(f"{old.unit_id}  {old.serial}  {old.model}  {old.state}  {old.reason or ''}")
             _ask(units, yes=yes, json=json)
             first, *more = units
             rma_id = ledger.rma(first, reason, operator or getpass.getuser(), tuple(more))
-        report.result |= {"rma_id": rma_id, "units": units}
+        report.result |= {"rma_id": rma_id, "units": units, "requests": requests}
         if not json:
+            stdout.say(f"have the CA's operator run: workbench ca approve CA-FOLDER {requests[0]} --reason …")
             stdout.say(f"{rma_id}: enrol the unit with --rma {rma_id}")
 
 

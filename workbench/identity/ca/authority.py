@@ -86,6 +86,7 @@ class Authority:
         now = self.time(station_time)
         with self.store.writing():
             found = self.store.request(request_id)
+            replaces = self._known_here(request_id, serial, replaces)
             if found is None:
                 self._open(request_id, kind, serial, model, station, replaces, now)
             else:
@@ -135,6 +136,19 @@ class Authority:
             )
         return found
 
+    def approve_replacement(self, request_id: str, reason: str) -> None:
+        """As CaClient.approve_replacement."""
+        if self.store.request(checked_uuid("request_id", request_id)) is None:
+            raise CaRefused(
+                f"the CA knows no request {request_id}",
+                reason="request-unknown",
+                cause="a mistyped number, or a unit that never asked this CA for a certificate",
+                action="`workbench identity show` tells the request of a unit",
+            )
+        checked_text("reason", reason)
+        with self.store.writing():
+            self.store.approve(request_id, reason, int(self.clock.now().timestamp()))
+
     def secret_for(self, request: Request) -> bytes:
         """The enrolment secret of an MCU's request: derived, and kept nowhere.
 
@@ -155,12 +169,8 @@ class Authority:
     ) -> None:
         self._may_be_made(serial, model)
         holder = self.store.holder("serial", serial)
-        if replaces is not None and self.store.request(checked_uuid("replaces", replaces)) is None:
-            raise CaRefused(
-                f"there is no request {replaces} that could be replaced",
-                reason="replaces-unknown",
-                action="name the request of the unit that the RMA replaces",
-            )
+        if replaces is not None and not self.store.approved(replaces):
+            raise _not_approved(replaces)
         if holder is not None and holder not in (request_id, replaces):
             raise conflict("serial", serial, holder)
         self.store.add_request(
@@ -171,6 +181,21 @@ class Authority:
             station=station,
             replaces=replaces,
             now=int(now.timestamp()),
+        )
+
+    def _known_here(self, request_id: str, serial: str, replaces: str | None) -> str | None:
+        """The request that is to be replaced; None for that of a unit which never came as far as this CA.
+
+        Raises CaRefused where it is unknown, and another one holds the serial number.
+        """
+        if replaces is None or self.store.request(checked_uuid("replaces", replaces)) is not None:
+            return replaces
+        if self.store.holder("serial", serial) in (None, request_id):
+            return None
+        raise CaRefused(
+            f"there is no request {replaces} that could be replaced",
+            reason="replaces-unknown",
+            action="name the request of the unit that the RMA replaces",
         )
 
     def _may_be_made(self, serial: str, model: str) -> None:
@@ -214,6 +239,15 @@ class Authority:
         fresh = self._need(request.request_id)
         secret = self.secret_for(fresh) if request.kind == "mcu" else None
         return Nonce(nonce, secret, datetime.fromtimestamp(expires, UTC))
+
+
+def _not_approved(request_id: str) -> CaRefused:
+    return CaRefused(
+        f"nobody at the CA agreed that the unit of request {request_id} is replaced",
+        reason="replacement-not-approved",
+        cause="the RMA is in the ledger, and the CA's operator has not approved it",
+        action=f"have the CA's operator run `workbench ca approve CA-FOLDER {request_id} --reason …`",
+    )
 
 
 def content_digest(encoded: bytes) -> bytes:

@@ -180,6 +180,10 @@ class CaClient:
         """Revokes the certificate with that number (hexadecimal); the new CRL in DER."""
         return self._bytes({"op": "revoke", "serial_number": serial_number, "reason": reason})
 
+    def approve_replacement(self, request_id: str, reason: str) -> None:
+        """Agrees that the unit of that request is replaced by another one; needs `unlock`."""
+        self._ask({"op": "approve-replacement", "request_id": request_id, "reason": reason})
+
     def crl(self) -> bytes:
         """A new CRL in DER."""
         return self._bytes({"op": "crl"})

@@ -51,6 +51,7 @@ class Service:
             "issue": self._issue,
             "revoke": self._revoke,
             "crl": self._crl,
+            "approve-replacement": self._approve,
         }
 
     @property
@@ -131,6 +132,12 @@ class Service:
         _need_operator(caller)
         number = checked_text("serial_number", message.get("serial_number"))
         return self._ca.manual.revoke(number, checked_text("reason", message.get("reason")))
+
+    def _approve(self, message: Mapping[str, Any], caller: Caller) -> object:
+        _need_operator(caller)
+        reason = checked_text("reason", message.get("reason"))
+        self._ca.authority.approve_replacement(_given(message, "request_id", str), reason)
+        return {}
 
     def _crl(self, _message: Mapping[str, Any], caller: Caller) -> object:
         _need_operator(caller)

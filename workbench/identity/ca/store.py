@@ -128,6 +128,14 @@ class Store:
             *(request_id, kind, serial, model, station, replaces, now),
         )
 
+    def approve(self, request_id: str, reason: str, now: int) -> None:
+        """The request's unit may be replaced; the first time counts."""
+        self._run("INSERT OR IGNORE INTO approvals VALUES (?, ?, ?)", request_id, reason, now)
+
+    def approved(self, request_id: str) -> bool:
+        """Whether the request's unit may be replaced."""
+        return self._one("SELECT 1 FROM approvals WHERE request_id = ?", request_id) is not None
+
     def set_nonce(self, request_id: str, station: str, nonce: bytes, expires: int) -> None:
         """A fresh nonce; what was checked with the old one has to be sent again."""
         self._run(

@@ -3,6 +3,7 @@
 `claims` holds what may be used once: a serial number, an EK, a key, a CSR, a chip.  Its primary key is the
 last word on duplicates, whatever the code above believes.  `certificates.tbs` is on disk before it is signed,
 so that a worker killed in between signs the same bytes again; a certificate exists once `der` is there.
+`approvals` names the requests whose units an operator of the CA gave up: only these may be replaced.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ CREATE TABLE claims (
     PRIMARY KEY (kind, value)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claims_of_request ON claims (request_id);
+
+CREATE TABLE approvals (
+    request_id TEXT PRIMARY KEY REFERENCES requests (request_id),
+    reason TEXT NOT NULL,
+    approved_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE certificates (
     serial_number TEXT PRIMARY KEY,

@@ -139,7 +139,9 @@ class Units:
     def _same_chip(self, found: Request, checked: CheckedMcu) -> None:
         known = self._store.claims(found.request_id).get("chip", set())
         if known and checked.request.chip_id.hex() not in known:
-            raise CaRequestConflict("another chip was accepted for this request before", reason="chip-changed")
+            raise CaRequestConflict(
+                "another chip was accepted for this request before", reason="chip-changed"
+            )
 
     def _tpm_certificates(self, checked: CheckedTpm) -> tuple[Wanted, ...]:
         fields = self._fields(
