@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-HEAVY = {"pyocd", "serial", "tpm2_pytss", "pkcs11", "pkilint", "textual"}
+HEAVY = {"pyocd", "serial", "tpm2_pytss", "pkcs11", "pkilint", "textual", "segno", "PIL", "argon2", "jinja2"}
 """Libraries that only their own adapter may load."""
 
 LOADED_BY = """
@@ -73,7 +73,15 @@ VIOLATIONS = {
     "errors.py": ["import workbench.events"],
     "boards/leak.py": ["import workbench.wires", "import workbench.virtual.plugin"],
     "probes/leak.py": ["import workbench.wires", "import workbench.virtual.twins", "import serial"],
-    "station/leak.py": ["import workbench.cli", "import rich.table", "import textual"],
+    "station/leak.py": [
+        "import workbench.cli",
+        "import workbench.tui",
+        "import rich.table",
+        "import textual",
+        "import segno",
+    ],
+    "cli/leak.py": ["import workbench.tui", "import jinja2"],
+    "languages/leak.py": ["import workbench.errors"],
     "wires/leak.py": ["import pyocd.core.session"],
     "images/leak.py": ["import workbench.boards"],
     "updates/leak.py": ["import smpclient.transport.udp", "import tpm2_pytss"],
@@ -82,7 +90,7 @@ VIOLATIONS = {
 }
 """What must never be written, by file."""
 
-CONTRACTS = 13
+CONTRACTS = 15
 
 
 def lint(root: Path) -> subprocess.CompletedProcess[str]:

@@ -150,6 +150,53 @@ def release(
             stdout.say(f"{slot} was free" if who == "nobody" else f"{slot} is free now; it was used by {who}")
 
 
+@app.command()
+def exchange(
+    slot: SlotName,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            "--board",
+            metavar="ID",
+            help="One that was taken out before. Default: a blank one.",
+            show_default=False,
+        ),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only list the boards that were taken out.")] = False,
+    bench: opt.Bench = None,
+    kick: opt.Kick = False,
+    wait: opt.Wait = 0.0,
+    json: opt.Json = False,
+    plain: opt.Plain = False,
+) -> None:
+    """Take the board out of a virtual slot, and put a new, blank one in.
+
+    It is what hands do with real boards. The slot is switched off; the board that was in it is kept, and may
+    be put back by its ID.
+
+    \b
+    Examples:
+      workbench slot exchange v1
+      workbench slot exchange v1 --board 4f1c9a0e5b7d2e36
+    """
+    from workbench.boards.exchange import boards_taken_out, exchange_board
+    from workbench.boards.leases import default_owner, lease_slot
+    from workbench.cli.job import bench_of
+
+    with reporting("slot exchange", opt.Output(json=json, plain=plain)) as report:
+        place = bench_of(bench)
+        if list_:
+            report.result |= {"slot": slot, "boards": list(boards_taken_out(place, slot))}
+            if not json:
+                stdout.table(["board"], [[name] for name in report.result["boards"]], plain=plain)
+            return
+        with lease_slot(place.slot(slot), default_owner(), "slot exchange", kick=kick, wait_s=wait):
+            old, new = exchange_board(place, slot, board)
+        report.result |= {"slot": slot, "was": old, "is": new}
+        if not json:
+            stdout.say(f"{slot}: board {old} was taken out, {new} is in its place, without power")
+
+
 def _state(slot: Slot) -> dict[str, Any]:
     from workbench.boards.sightings import last_sighting
     from workbench.errors import WorkbenchError
