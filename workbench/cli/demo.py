@@ -33,8 +33,16 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     folder: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where the demo's bench is, or is made.")
-    ] = Path("demo-bench"),
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the demo's bench is, or is made. Default: demo-bench; with --line, demo-line.",
+            show_default=False,
+        ),
+    ] = None,
+    line: Annotated[
+        bool, typer.Option("--line", help="Open the screen of a line instead, to work it yourself.")
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -66,12 +74,19 @@ def demo(
     Examples:
       workbench demo
       workbench demo --seed 7 --folder /tmp/demo
+      workbench demo --line
     """
     from workbench.cli.demo_face import demo_face
-    from workbench.station.demo import BOARDS, FIRMWARE, TARGET, find_images, make_bench
+    from workbench.station.demo import BOARDS, FIRMWARE, FOLDER, TARGET, find_images, make_bench
     from workbench.station.places import database_url, journal_dir
     from workbench.station.run import Run
 
+    if line:
+        from workbench.cli.demo_line import open_line
+        from workbench.station.demo_line import FOLDER as LINE
+
+        raise typer.Exit(open_line(folder or LINE, firmware or FIRMWARE, plain=plain))
+    folder = folder or FOLDER
     output = opt.Output(json=json, plain=plain)
     images = find_images(firmware or FIRMWARE)
     bench = make_bench(folder)

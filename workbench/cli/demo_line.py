@@ -1,0 +1,71 @@
+"""`workbench demo --line`: the screen of a line, on boards that do not exist."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.cli import stderr
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.station.demo_line import DemoLine
+
+
+def open_line(folder: Path, firmware: Path, *, plain: bool) -> int:
+    """Makes the line where it is not there yet, opens its screen, and switches its boards off at the end.
+
+    Returns the screen's exit code.  Raises as `make_line` does.
+    """
+    from workbench.station.demo_line import make_line
+
+    made = make_line(folder, firmware, say=stderr.say)
+    try:
+        with _hands(made):
+            return _screen(made, plain=plain)
+    finally:
+        _switch_off(made)
+
+
+def _screen(made: DemoLine, *, plain: bool) -> int:
+    words = [str(made.recipe), "--lot", str(made.lot), "--bench", str(made.bench.path)]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the screen's
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "workbench.tui", *words, *(["--plain"] if plain else [])], check=False
+        ).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _hands(made: DemoLine) -> Iterator[None]:
+    """Somebody who puts new boards in where finished ones were taken out."""
+    log = made.bench.state_dir / "hands.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        hands = subprocess.Popen(
+            [sys.executable, "-m", "workbench.station.demo_hands", str(made.bench.path)],
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    assert hands.stdin is not None
+    try:
+        yield
+    finally:
+        hands.stdin.close()
+        hands.wait()
+
+
+def _switch_off(made: DemoLine) -> None:
+    for slot in made.bench.slots.values():
+        with contextlib.suppress(WorkbenchError):
+            slot.need_power().off()
