@@ -46,7 +46,13 @@ def last_of(acts: Iterable[Act]) -> Last | None:
 
 
 def keep(ledger: Ledger, unit: Unit, attested: Attested) -> None:
-    """Remembers what a unit attested: nothing goes back behind it any more."""
+    """Remembers what a unit attested: nothing goes back behind it any more.
+
+    An answer that a run was about to keep when it ended is closed: a newer one is kept in its place.
+    """
     said = attested.as_json()
+    for begun in ledger.open_acts(unit.unit_id):
+        if begun.act == ATTEST:
+            ledger.observe(begun.act_id, {"newer_eat_sha256": attested.sha256})
     act = ledger.intend(unit.unit_id, ATTEST, {"eat_sha256": attested.sha256})
     ledger.observe(act, said)
