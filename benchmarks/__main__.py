@@ -13,14 +13,29 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from benchmarks import enrolling, flashing, parallel, starting, table, updating
+from benchmarks import (
+    enrolling,
+    flashing,
+    four_units,
+    parallel,
+    records_at_scale,
+    runner_overhead,
+    screen,
+    starting,
+    table,
+    updating,
+)
 from benchmarks.bench import Place, cores, place
 from benchmarks.ratios import Row
 
 CASES: Final[dict[str, Callable[[Place, int], list[Row]]]] = {
     "enrolling": enrolling.measure,
     "flashing": flashing.measure,
+    "four-units": four_units.measure,
     "parallel": parallel.measure,
+    "runner": runner_overhead.measure,
+    "records": records_at_scale.measure,
+    "screen": screen.measure,
     "starting": starting.measure,
     "updating": updating.measure,
 }

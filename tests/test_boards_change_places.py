@@ -17,7 +17,8 @@ from workbench.probes.session import open_debug
 def bench(tmp_path: Path) -> Bench:
     file = tmp_path / "bench.toml"
     text = virtual_bench_text(1, "microbit-v1", name="places", tpms=1)
-    file.write_text(f'{text}\n[slots.r1]\ntarget = "microbit-v1"\nserial = "/dev/ttyACM7"\n', encoding="utf-8")
+    real = '[slots.r1]\ntarget = "microbit-v1"\nserial = "/dev/ttyACM7"\n'
+    file.write_text(f"{text}\n{real}", encoding="utf-8")
     return load_bench(file)
 
 

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,9 +25,10 @@ from tests.certificate_lab import (
     signer_of,
 )
 from workbench.errors import Blame
-from workbench.identity.certificates import oids
+from workbench.identity.certificates import oids, signature_only
 from workbench.identity.certificates.build import (
     IssuerUnsuitable,
+    Tbs,
     assemble,
     build_certificate,
     build_tbs,
@@ -65,6 +67,56 @@ def test_nothing_wrong_reaches_the_issuers_key() -> None:
     assert asked == []
     _build(sign)
     assert len(asked) == 1
+
+
+def test_the_second_lint_finds_what_a_lint_of_the_whole_finds() -> None:
+    issuing, profile = issued("issuing"), load_profile("idevid")
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    tbs = build_tbs(profile, fields_for("idevid"), issuing.certificate, key, NOW, 77)
+    sign, other = signer_of(issuing.key), signer_of(ec.generate_private_key(ec.SECP256R1()))
+    for der in (assemble(tbs, sign(tbs.der)), assemble(tbs, other(tbs.der)), assemble(tbs, b"no signature")):
+        signature_only.forget()
+        whole = lint(der, profile, issuing.certificate, now=NOW)
+        lint(tbs.dummy_certificate, profile, issuing.certificate, now=NOW, signed=False)
+        assert signature_only.recall(der, (profile, _issuer_der(), NOW)) is not None
+        assert set(lint(der, profile, issuing.certificate, now=NOW)) == set(whole)
+        assert "serial-length" in {finding.code for finding in whole}
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_only_the_same_bytes_are_not_looked_at_again(data: st.DataObject) -> None:
+    profile = load_profile("idevid")
+    tbs, signed = _known()
+    der = bytearray(signed)
+    about = (profile, _issuer_der(), NOW)
+    assert signature_only.recall(bytes(der), about) is not None
+    assert signature_only.recall(bytes(der), (load_profile("iak"), _issuer_der(), NOW)) is None
+    assert signature_only.recall(bytes(der), (profile, _issuer_der(), None)) is None
+    assert signature_only.recall(bytes(der) + b"\0", about) is None
+    at = data.draw(st.integers(0, 4 + len(tbs.der)))
+    der[at] ^= data.draw(st.integers(1, 255))
+    assert signature_only.recall(bytes(der), about) is None
+
+
+@given(st.binary(max_size=200))
+def test_parts_of_a_certificate_are_exactly_three(garbage: bytes) -> None:
+    with pytest.raises(ValueError, match=r"element|DER|parts"):
+        signature_only.split(garbage)
+
+
+@cache
+def _known() -> tuple[Tbs, bytes]:
+    """A certificate that was linted before it was signed, and signed."""
+    key, profile = ec.generate_private_key(ec.SECP256R1()).public_key(), load_profile("idevid")
+    issuing = issued("issuing")
+    tbs = build_tbs(profile, fields_for("idevid"), issuing.certificate, key, NOW, new_serial())
+    lint(tbs.dummy_certificate, profile, issuing.certificate, now=NOW, signed=False)
+    return tbs, assemble(tbs, signer_of(issuing.key)(tbs.der))
+
+
+def _issuer_der() -> bytes:
+    return issued("issuing").certificate.public_bytes(Encoding.DER)
 
 
 def test_signature_of_another_key_is_not_given_away() -> None:

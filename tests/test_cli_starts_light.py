@@ -16,7 +16,9 @@ from tests.cli_bench import PROGRAM, TIMEOUT_S
 from workbench.cli.commands import TABLE, load
 
 HEAVY = {"pydantic", "pyocd", "serial", "sqlalchemy", "alembic", "rich", "qemu", "psycopg"}
-GROUPS = {"bench", "slot", "target", "profile", "image", "identity", "ca", "evidence", "records"}
+GROUPS = {"bench", "slot", "target", "profile", "image", "identity", "ca", "evidence", "records"} | {
+    *("operator", "label", "recipe", "lot", "report")
+}
 HELP_CPU_S = 0.3
 
 COMMANDS = [name for name in TABLE if name != "demo"]

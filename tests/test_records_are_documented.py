@@ -59,7 +59,7 @@ def test_tables_schemas_and_limits_are_documented() -> None:
         for mapper in Base.registry.mappers
         if mapper.class_.__module__ == models.__name__
     ]
-    assert len(tables) == 3
+    assert len(tables) == 4
     for table in [*tables, VERSION_TABLE]:
         assert any(row[0] == f"`{table}`" for row in _rows())
     assert f"`{events.SCHEMA}`" in PAGE

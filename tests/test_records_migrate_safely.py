@@ -27,6 +27,7 @@ from workbench.database.engine import (
 from workbench.errors import InputError
 from workbench.identity.ledger import tables
 from workbench.station import models
+from workbench.station.lots import tables as lot_tables
 from workbench.station.records import Records
 from workbench.station.run import Run
 from workbench.station.throttle import Stamped
@@ -79,7 +80,8 @@ def test_migrations_make_just_what_the_models_say(database_url: str) -> None:
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
         assert compare_metadata(context, Base.metadata) == []
-        assert {models.RunRow.__tablename__, tables.UnitRow.__tablename__} <= set(Base.metadata.tables)
+        named = {models.RunRow, tables.UnitRow, lot_tables.LotRecord}
+        assert {row.__tablename__ for row in named} <= set(Base.metadata.tables)
     engine.dispose()
 
 

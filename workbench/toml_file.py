@@ -54,6 +54,7 @@ class FileInvalid(InputError):
 
     code = "file-invalid"
     default_cause = "the file does not say what the workbench expects there"
+    default_action = "correct the keys that the message names, then run the command again"
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
         lines = [str(p) for p in problems]
@@ -101,7 +102,12 @@ def parse(content: bytes, path: Path, model: type[M], error: type[FileInvalid]) 
     try:
         return model.model_validate(data)
     except ValidationError as failure:
-        raise error(path, [_problem(model, e) for e in failure.errors(include_url=False)]) from None
+        raise error(path, problems_of(model, failure)) from None
+
+
+def problems_of(model: type[BaseModel], failure: ValidationError) -> list[Problem]:
+    """What is wrong with values that `model` refused."""
+    return [_problem(model, e) for e in failure.errors(include_url=False)]
 
 
 def shown(value: object) -> str:

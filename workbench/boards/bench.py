@@ -28,6 +28,7 @@ class BenchFileInvalid(FileInvalid):
 
     code = "bench-invalid"
     default_cause = "a bench file that does not describe slots the workbench can use"
+    default_action = "correct bench.toml where the message says; docs/bench-file.md describes it"
 
 
 class BenchMissing(InputError):

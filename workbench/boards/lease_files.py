@@ -82,10 +82,13 @@ def critical(folder: Path) -> Iterator[None]:
 def read_record(folder: Path) -> Record | None:
     """The record, None where there is none or it is torn."""
     try:
-        with (folder / "lease.json").open("rb") as file:
-            return decode(file.read(_MAX_RECORD_BYTES))
+        fd = os.open(f"{folder}/lease.json", os.O_RDONLY | os.O_CLOEXEC)  # each command of a TPM asks
     except FileNotFoundError:
         return None
+    try:
+        return decode(os.read(fd, _MAX_RECORD_BYTES))
+    finally:
+        os.close(fd)
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -133,7 +136,7 @@ def is_alive(folder: Path, record: Record) -> bool:
     process = record.process
     comparable = process.boot_id == boot_id() and process.pid_space == pid_space()
     if comparable:
-        return locked is not False and _is_there(process)
+        return locked is not False and is_there(process)
     return locked is True
 
 
@@ -166,7 +169,7 @@ def _is_locked(path: Path) -> bool | None:
         os.close(fd)
 
 
-def _is_there(process: Process) -> bool:
+def is_there(process: Process) -> bool:
     """Whether that very process runs.  One whose entry under /proc is hidden from us (hidepid) counts as
     running.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Final, Literal, get_args
 
 MAX_TEXT: Final = 200
@@ -98,8 +99,12 @@ def encode(record: Record) -> bytes:
     return json.dumps(asdict(record), ensure_ascii=True, indent=1).encode()
 
 
+@lru_cache(maxsize=16)
 def decode(content: bytes) -> Record | None:
-    """The record in a lease file, None where the content is none: torn, or not ours."""
+    """The record in a lease file, None where the content is none: torn, or not ours.
+
+    A lease is looked at before each command of a TPM, and mostly says what it said before.
+    """
     try:
         data = json.loads(content)
         process = Process(**data.pop("process"))

@@ -27,6 +27,7 @@ class TargetFileInvalid(FileInvalid):
 
     code = "target-invalid"
     default_cause = "a target file that does not describe a board the workbench can handle"
+    default_action = "correct the target file where the message says, then run `workbench target check`"
 
 
 class TargetUnknown(InputError):

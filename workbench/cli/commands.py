@@ -40,16 +40,24 @@ TABLE: Final[dict[str, Entry]] = {
     "recover": Entry("recover", "Give a locked chip back by erasing everything on it.", _WORK),
     "reset": Entry("reset", "Reset a board through its debug probe, and let it run.", _WORK),
     "console": Entry("console", "Talk to a board over its serial line.", _WORK),
+    "operator": Entry("operator", "Say who may work at the station, and set the engineers' PIN.", _LOOK),
     "image": Entry("image", "Build, sign, encrypt, inspect and verify firmware images.", _MAKE),
     "provision": Entry("provision", "Give a unit its bootloader, application, keys and identity.", _WORK),
     "update": Entry("update", "Bring a new image into a device over SMP, and see that it runs.", _WORK),
+    "recipe": Entry("recipe", "Write, explain and check recipes: what units are to become.", _LOOK),
+    "lot": Entry("lot", "Open, show and close lots; ship, scrap and readmit their units.", _KEEP),
+    "run": Entry("run", "Carry out a recipe on the units in the slots, without a screen.", _WORK),
     "trial": Entry("trial", "Attack a board's bootloader and application, and see whether they hold.", _WORK),
     "identity": Entry(
         "identity", "Give units an identity, lock it, verify it; see what the ledger knows.", _IDENTITY
     ),
     "ca": Entry("ca", "Make and run the certificate authority that issues identities.", _IDENTITY),
+    "label": Entry("label", "Show, print and read the labels of units.", _KEEP),
     "evidence": Entry("evidence", "Verify and show the signed evidence of units.", _KEEP),
-    "records": Entry("records", "List and show what earlier runs did.", _KEEP),
+    "tui": Entry("tui", "Work a line on the screen: scan, look, take the unit out.", _WORK),
+    "records": Entry("records", "List, show and verify what earlier runs did.", _KEEP),
+    "report": Entry("report_app", "Report on lots, units and runs; export them.", _KEEP),
+    "explain": Entry("explain", "Say what an error code means and what to do.", _KEEP),
 }
 
 

@@ -39,6 +39,7 @@ class UsageWrong(InputError):
 
     code = "usage"
     default_cause = "a misspelt command or option, or a value that does not fit"
+    default_action = "see the command's --help"
 
 
 def _version(wanted: bool) -> None:

@@ -45,11 +45,11 @@ def perform_many(verb: Verb, bench: Bench, slots: Sequence[Slot], choice: Choice
             tell_alone(verb.name, error, tell)
             return error.exit_code
 
-    face = _json_line if choice.output.json else _screen(choice, list(by_name))
+    face = json_line if choice.output.json else screen(choice, list(by_name))
     try:
         endings = side_by_side(by_name, work, face, log_dir=lambda name: by_name[name].state_dir)
     finally:
-        if isinstance(face, _Lines):
+        if isinstance(face, Lines):
             face.close()
     if not choice.output.json:
         _summary(verb, endings, choice)
@@ -62,15 +62,15 @@ def exit_code(endings: Any) -> int:
     return next((EXIT_CODES[blame] for blame in _WORST_FIRST if blame in blames), 0)
 
 
-def _json_line(name: str, data: dict[str, Any]) -> None:
+def json_line(name: str, data: dict[str, Any]) -> None:
     stdout.say_json({**data, "slot": name})
 
 
-def _screen(choice: Choice, names: list[str]) -> _Lines:
-    return _Lines() if choice.output.plain or not stderr.is_terminal() else _Bars(names)
+def screen(choice: Choice, names: list[str]) -> Lines:
+    return Lines() if choice.output.plain or not stderr.is_terminal() else ManyBars(names)
 
 
-class _Lines:
+class Lines:
     """A line for each thing that happens, beginning with its slot."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class _Lines:
         """Leaves the screen tidy."""
 
 
-class _Bars(_Lines):
+class ManyBars(Lines):
     """One bar for each slot, which shows what goes on there."""
 
     def __init__(self, names: list[str]) -> None:

@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench.cli import options as opt
-from workbench.cli import stdout, words
+from workbench.cli import records_filters as typed
+from workbench.cli import records_verify, stdout, words
 from workbench.cli.commands import new_app
-from workbench.cli.complete import slot_names
 from workbench.cli.report import reporting
-from workbench.errors import InputError
 
 if TYPE_CHECKING:
     from workbench.station.records import Records, RunSummary
 
-app = new_app(help="List and show what earlier runs did.", no_args_is_help=True)
+app = new_app(help="List, show and verify what earlier runs did.", no_args_is_help=True)
+records_verify.register(app)
 
 
 @app.command("list")
 def list_(
     bench: opt.Bench = None,
-    slot: Annotated[
-        str | None,
-        typer.Option(
-            "--slot",
-            "-s",
-            metavar="SLOT",
-            help="Only this slot.",
-            autocompletion=slot_names,
-            show_default=False,
-        ),
-    ] = None,
-    verdict: Annotated[
-        Literal["PASS", "FAIL", "ERROR", "STOPPED"] | None,
-        typer.Option(help="Only this verdict.", show_default=False),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since",
-            metavar="TIME",
-            help="Only since then: 2026-01-31, 2026-01-31T12:00.",
-            show_default=False,
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 20,
+    serial: typed.Serial = None,
+    lot: typed.Lot = None,
+    operator: typed.Operator = None,
+    slot: typed.Slot = None,
+    verb: typed.Verb = None,
+    verdict: typed.Verdict = None,
+    code: typed.Code = None,
+    since: typed.Since = None,
+    until: typed.Until = None,
+    text: typed.Text = None,
+    limit: typed.Limit = 20,
     json: opt.Json = False,
     plain: opt.Plain = False,
 ) -> None:
-    """List the runs, the newest first.
+    """List the runs, the newest first. All filters that are given must fit.
 
     \b
     Examples:
       workbench records list
       workbench records list --slot v1 --verdict FAIL
+      workbench records list --serial A-0042
+      workbench records list --lot L7 --code flash-failed --since 2026-01-31
     """
+    from workbench.station.records_search import RunFilter
+
     with reporting("records list", opt.Output(json=json, plain=plain)) as report:
-        begin = _moment(since)
-        with _records(opt.Choice(bench=bench)) as records:
-            runs = records.runs(slot=slot, verdict=verdict, since=begin, limit=limit)
+        wanted = RunFilter(
+            serial=serial,
+            lot=lot,
+            operator=operator,
+            slot=slot,
+            verb=verb,
+            verdict=verdict,
+            code=code,
+            since=typed.moment(since),
+            until=typed.moment(until),
+            text=text,
+        )
+        with open_records(bench) as (records, _folder):
+            runs = records.search(wanted, limit=limit)
         for run in runs:
             report.observe("run", _value(run))
         report.result["runs"] = len(runs)
         if not json:
             stdout.table(
-                ["run", "began", "verb", "slot", "verdict", "time", "error"],
+                ["run", "began", "verb", "slot", "unit", "verdict", "time", "error"],
                 [_row(r) for r in runs],
                 plain=plain,
             )
@@ -91,12 +95,12 @@ def show(
       workbench records show 1a2b3c4d
     """
     if json:
-        with _records(opt.Choice(bench=bench)) as records:
+        with open_records(bench) as (records, _folder):
             for event in records.run(run_id).events:
                 stdout.say_json(event)
         return
     with reporting("records show", opt.Output(plain=plain)):
-        with _records(opt.Choice(bench=bench)) as records:
+        with open_records(bench) as (records, _folder):
             detail = records.run(run_id)
         for line in _lines(detail.summary):
             stdout.say(line)
@@ -105,25 +109,17 @@ def show(
             stdout.say(f"  {_after(began, event['time'])}  {_event_words(event)}")
 
 
-def _records(choice: opt.Choice) -> Records:
+@contextmanager
+def open_records(bench: Path | None) -> Iterator[tuple[Records, Path]]:
+    """The records of the bench, and the bench's folder."""
     from workbench.cli.job import bench_of
     from workbench.station.places import database_url
     from workbench.station.records import Records
 
-    bench = bench_of(choice.bench)
-    bench.state_dir.mkdir(parents=True, exist_ok=True)
-    return Records.open(database_url(bench.folder))
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        raise InputError(
-            f"'{text}' is no time", action="write it as 2026-01-31 or 2026-01-31T12:00"
-        ) from None
+    found = bench_of(bench)
+    found.state_dir.mkdir(parents=True, exist_ok=True)
+    with Records.open(database_url(found.folder)) as records:
+        yield records, found.folder
 
 
 def _value(run: RunSummary) -> dict[str, Any]:
@@ -144,7 +140,9 @@ def _value(run: RunSummary) -> dict[str, Any]:
 def _row(run: RunSummary) -> list[str]:
     began = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     error = run.error["code"] if run.error else ""
-    return [run.run_id[:8], began, run.verb, run.slot or "", run.verdict, words.seconds(run.elapsed_s), error]
+    unit = str(run.result.get("serial") or "")
+    time = words.seconds(run.elapsed_s)
+    return [run.run_id[:8], began, run.verb, run.slot or "", unit, run.verdict, time, error]
 
 
 def _lines(run: RunSummary) -> list[str]:
@@ -171,12 +169,22 @@ def _event_words(event: dict[str, Any]) -> str:
         case "step-started":
             return f"begins   {event['title']}"
         case "step-finished":
-            return f"ends     {event['step']}: {event['outcome']}"
+            why = f" ({event['error']['code']})" if event["error"] else ""
+            return f"ends     {event['step']}: {event['outcome']}{why}"
         case "progress":
             name = words.STEPS.get(event["step"], event["step"])
             return f"         {name}: {words.amount(event['done'], event['unit'])} of {event['total']}"
         case "observed":
             return f"observed {event['what']}: {event['value']}"
+        case "unit-began":
+            return f"unit     {event['serial']}, attempt {event['attempt']}, recipe {event['recipe']}"
+        case "measured":
+            out = "" if event["passed"] else ", out of its limits"
+            return f"measured {event['name']}: {event['value']} {event['unit']}{out}"
+        case "asked":
+            return f"asked    {event['text']}"
+        case "answered":
+            return f"answered {event['prompt']}"
         case "notice":
             return f"{event['level']:<8} {event['text']}"
         case "run-finished":

@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from workbench.errors import Blame, InputError, WorkbenchError
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 """All revisions, oldest first; known here so that Alembic is loaded only when there is work for it."""
 VERSION_TABLE: Final = "workbench_version"
 """Named so that the records may share a database with another program that uses Alembic."""
@@ -27,12 +29,17 @@ LOCK_TIMEOUT_S: Final = 30
 _ADVISORY_LOCK: Final = 0x776F726B62656E63
 """PostgreSQL lock that a migration holds: "workbenc" in ASCII."""
 _WRITES: Final = "workbench_writes"
+MAX_ENGINES: Final = 4
+"""Databases that one process remembers how to talk to."""
+_ENGINES_LOCK: Final = Lock()
+_engines: Final[dict[URL, Engine]] = {}
 
 
 class DatabaseUrlInvalid(InputError):
     """The database's URL cannot be used."""
 
     code = "database-url-invalid"
+    default_cause = "a mistyped URL in WORKBENCH_DATABASE, or a kind of database that is not supported"
     default_action = "set WORKBENCH_DATABASE to sqlite:////path/to/file or postgresql://user@host/database"
 
 
@@ -61,7 +68,7 @@ def open_engine(url_text: str) -> Engine:
     """
     url = _url(url_text)
     with library_errors(url):
-        engine = _engine(url)
+        engine = _known_engine(url)
         try:
             _bring_up_to_date(engine)
         except BaseException:
@@ -107,14 +114,36 @@ def _is_file(url: URL) -> bool:
     return bool(url.database) and url.database != ":memory:" and not str(url.database).startswith("file:")
 
 
+def _known_engine(url: URL) -> Engine:
+    """The engine that this process had for the URL before, once its connections are closed: it remembers the
+    statements that it has put together.  A new one otherwise.
+    """
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    with _ENGINES_LOCK:
+        engine = _engines.pop(url, None)
+        if engine is None or not _is_closed(engine):
+            engine = _engine(url)
+        _engines[url] = engine
+        if len(_engines) > MAX_ENGINES:
+            del _engines[next(iter(_engines))]
+    return engine
+
+
+def _is_closed(engine: Engine) -> bool:
+    """Whether it has no connection: one might lead to a file that was removed since."""
+    pool = engine.pool
+    return isinstance(pool, QueuePool) and pool.checkedin() == pool.checkedout() == 0
+
+
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "workbench"}
         arguments = {key: value for key, value in arguments.items() if key not in url.query}
-        engine = create_engine(url, connect_args=arguments)
+        # The server may have been away since a connection was last used.
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
         event.listen(engine, "begin", _begin_postgresql)
         return engine
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
     event.listen(engine, "connect", _connect_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

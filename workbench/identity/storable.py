@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 
 from workbench.errors import Blame, InputError, WorkbenchError
@@ -38,6 +39,7 @@ _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){16,}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{22,}={0,2}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_=-]{22,}")
 _PLAIN: Final = re.compile(r"[A-Z]?[a-z]{0,15}\d{0,4}|[A-Z]{1,12}\d{0,4}|\d{1,8}[TZ]?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MARKS: Final = ("PRIVATE KEY", "AGE-SECRET-KEY", "BEGIN OPENSSH", "BEGIN PGP")
 
 
@@ -110,7 +112,7 @@ class _Copier:
         text = str(value)  # of a StrEnum, the plain text
         if len(text) > MAX_TEXT:
             raise ValueNotStorable(f"{path!r} has {len(text)} characters")
-        if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        if "\0" in text or _SURROGATE.search(text):
             raise ValueNotStorable(f"{path!r} holds NUL or a lone surrogate")
         if any(mark in text for mark in _MARKS) or any(_is_private_key(t) for t in _TOKEN.findall(text)):
             raise SecretRefused(f"{path!r} holds a private key")
@@ -132,12 +134,14 @@ class _Copier:
             raise SecretRefused(f"{path or 'a name'!r} holds a known secret")
 
 
+@lru_cache(maxsize=1024)
 def _words_in_order(name: str) -> list[str]:
     return [word.lower() for word in _WORDS.findall(name)]
 
 
-def _words(name: str) -> set[str]:
-    return set(_words_in_order(name)) | set(re.split(r"[^a-z0-9]+", name.lower()))
+@lru_cache(maxsize=1024)
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_words_in_order(name)) | frozenset(re.split(r"[^a-z0-9]+", name.lower()))
 
 
 def _opaque(token: str) -> bool:

@@ -42,6 +42,7 @@ class OptionsInvalid(InputError):
     """An image cannot be built like that."""
 
     code = "image-options-invalid"
+    default_cause = "options that contradict each other, or that no image can have"
     default_action = "see `workbench image build --help`"
 
 

@@ -22,6 +22,7 @@ class SecretInvalid(InputError):
 
     code = "secret-invalid"
     default_cause = "a key file of another kind, or one that was cut short"
+    default_action = "name the file with the right key; the message says how long it is"
 
 
 def hkdf(secret: bytes, info: bytes, size_bytes: int) -> bytes:

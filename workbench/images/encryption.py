@@ -43,8 +43,9 @@ _ECIES: Final[dict[int, tuple[int, SHA256 | SHA512]]] = {
 class WrapKeyInvalid(InputError):
     """A payload's key cannot be wrapped with this key."""
 
-    code = "key-unsuitable"
-    default_cause = "wrapping takes a KEK as long as the payload's key, RSA-2048, P-256 or X25519"
+    code = "wrap-key-unsuitable"
+    default_cause = "a key of another kind: wrapping takes RSA-2048, P-256, X25519 or an AES key"
+    default_action = "name a key of one of these kinds; an AES key is as long as the payload's key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class ProfileInvalid(FileInvalid):
 
     code = "profile-invalid"
     default_cause = "a profile that cannot hold what it promises, or a mistyped key or value"
+    default_action = "correct the profile where the message says, then run `workbench profile check`"
 
 
 class ProfileUnknown(InputError):

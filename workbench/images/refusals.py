@@ -208,6 +208,8 @@ class VidWrong(ImageRefused):
 
     code = "image-vid-wrong"
     reason = Reason.VID
+    default_cause = "an image that was built for another vendor's product"
+    default_action = "do not install it; name the image of this product"
 
 
 class CidWrong(ImageRefused):
@@ -215,6 +217,8 @@ class CidWrong(ImageRefused):
 
     code = "image-cid-wrong"
     reason = Reason.CID
+    default_cause = "an image that was built for another product, or another revision of it"
+    default_action = "do not install it; name the image of this product and revision"
 
 
 class KeyWrong(ImageRefused):
@@ -249,6 +253,7 @@ class NotEncrypted(ImageRefused):
 
     code = "image-not-encrypted"
     reason = Reason.TLV
+    default_cause = "the image was built without encryption, or by another profile"
     default_action = "build the image with encryption, as its profile says"
 
 
@@ -265,6 +270,7 @@ class NotBootable(ImageRefused):
 
     code = "image-not-bootable"
     reason = Reason.NOT_BOOTABLE
+    default_cause = "an image that only another one uses, or one whose header was changed"
 
 
 class DependencyUnmet(ImageRefused):
@@ -272,3 +278,5 @@ class DependencyUnmet(ImageRefused):
 
     code = "image-dependency-unmet"
     reason = Reason.DEPENDENCY
+    default_cause = "the other image of the device is older than this one needs, or is missing"
+    default_action = "install the other image first, in the version that the message names"

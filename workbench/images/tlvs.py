@@ -172,7 +172,8 @@ class VersionInvalid(InputError):
     """This is no version."""
 
     code = "version-invalid"
-    default_cause = "versions are MAJOR.MINOR.REVISION+BUILD, at most 255.255.65535+4294967295"
+    default_cause = "a mistyped version; the largest one is 255.255.65535+4294967295"
+    default_action = "write it as MAJOR.MINOR.REVISION or MAJOR.MINOR.REVISION+BUILD: 1.2.3, 1.2.3+4"
 
 
 @dataclass(frozen=True, slots=True)

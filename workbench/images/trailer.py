@@ -22,6 +22,7 @@ class SlotTooSmall(InputError):
 
     code = "image-slot-too-small"
     default_cause = "an image built for a larger slot, or a wrong size of the slot"
+    default_action = "build a smaller image, or name the size of the slot that it is for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

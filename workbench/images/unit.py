@@ -33,7 +33,8 @@ class ChipIdInvalid(InputError):
     """This is no chip ID that a unit's secret can be derived from."""
 
     code = "chip-id-invalid"
-    default_cause = "it has 16 hexadecimal digits, as `workbench slot list` shows them"
+    default_cause = "a mistyped chip ID: it has 16 hexadecimal digits"
+    default_action = "copy it from the record of a run on the chip: `workbench records show RUN`"
 
 
 @dataclass(frozen=True, slots=True)

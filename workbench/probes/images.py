@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from workbench.boards.target import Target
+from workbench.boards.target import Target, TargetLacks
 from workbench.boards.target_file import Memory
 from workbench.probes import formats
 from workbench.probes.errors import ImageOutsideMemory, ImageOverIdentity, ImageOverlap, ImageUnreadable
@@ -145,12 +145,14 @@ def _joined(segments: list[Segment], target: Target, permit_identity: bool) -> I
 
 def default_base(target: Target) -> int:
     """Where a BIN goes that names no address: the start of the first flash, or of the first RAM without
-    flash.
+    flash.  Raises TargetLacks where there is neither.
     """
     for kind in ("flash", "ram"):
         for memory in target.memory:
             if memory.kind == kind:
                 return memory.start
+    if not target.memory:
+        raise TargetLacks(f"target {target.name} has no memory that firmware could be written to")
     return target.memory[0].start
 
 

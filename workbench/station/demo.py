@@ -63,7 +63,7 @@ counted is slow, and nobody wants to wait for the fifty thousandth.
 class FirmwareMissing(WorkbenchError):
     """The firmware samples are not there."""
 
-    code = "firmware-missing"
+    code = "demo-firmware-missing"
     blame = Blame.STATION
     default_cause = "they have not been built yet"
     default_action = "run `make -C firmware-samples`, or name the folder that holds them with --firmware"

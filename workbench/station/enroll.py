@@ -18,7 +18,7 @@ from workbench.boards.bench import Slot
 from workbench.boards.power import Ask
 from workbench.errors import Blame, InputError, WorkbenchError
 from workbench.events import Emit, Observed
-from workbench.station.slots import Held, hold
+from workbench.station.slots import Held, hold, hold_unless
 
 if TYPE_CHECKING:
     from workbench.identity.ca.client import CaClient
@@ -110,11 +110,13 @@ def enroll(
     accept_chip: bool = False,
     ask: Ask | None = None,
     run_id: str = "",
+    held: Held | None = None,
 ) -> UnitOutcome:
     """Gives the unit in the slot its identity, or finishes what an earlier run began.
 
-    Raises what the flow of the unit's kind raises, SlotLeased, EvidenceKeyUnusable, DatabaseUnavailable, and
-    for production NotForProduction before anything is written.
+    `held`: the slot, where whoever calls holds it already.  Raises what the flow of the unit's kind raises,
+    SlotLeased, EvidenceKeyUnusable, DatabaseUnavailable, and for production NotForProduction before anything
+    is written.
     """
     from workbench.station.production import only_for_production, refuse_software_tpm
 
@@ -126,7 +128,9 @@ def enroll(
         with step("open", "opening ledger and evidence key"):
             desk, ledger = _desk(wanted), open_ledger(wanted.ledger, wanted.station)
         stack.callback(ledger.close)
-        held = stack.enter_context(hold(slot, purpose="enrol", emit=emit, kick=kick, wait_s=wait_s, ask=ask))
+        held = stack.enter_context(
+            hold_unless(held, slot, purpose="enrol", emit=emit, kick=kick, wait_s=wait_s, ask=ask)
+        )
         work = _Work(held, wanted, ledger, desk, emit, step, commit, accept_chip, run_id)
         if not has_tpm(slot):
             return work.mcu()
@@ -147,8 +151,9 @@ def verify(
     wait_s: float = 0.0,
     accept_chip: bool = False,
     ask: Ask | None = None,
+    held: Held | None = None,
 ) -> UnitOutcome:
-    """Verifies the unit in the slot against the ledger; `wanted.serial` may be "".
+    """Verifies the unit in the slot against the ledger; `wanted.serial` may be "", `held` is as for `enroll`.
 
     The ledger stays as it is, but for what a microcontroller attests: it may not go back behind that later.
     Raises ImageNotAttested, and what `verify_again` of the unit's kind raises.
@@ -157,7 +162,9 @@ def verify(
         raise ImageNotAttested(f"the unit in slot {slot.name} has a TPM")
     ledger = open_ledger(wanted.ledger, wanted.station)
     try:
-        with hold(slot, purpose="verify identity", emit=emit, kick=kick, wait_s=wait_s, ask=ask) as held:
+        with hold_unless(
+            held, slot, purpose="verify identity", emit=emit, kick=kick, wait_s=wait_s, ask=ask
+        ) as held:
             work = _Work(held, wanted, ledger, None, emit, step, lambda: None, accept_chip, "")
             return work.verify_tpm(restart=restart) if has_tpm(slot) else work.verify_mcu(restart=restart)
     finally:

@@ -26,7 +26,7 @@ class RunRow(Base):
     elapsed_s: Mapped[float]
     result: Mapped[dict[str, Any]]
     error: Mapped[dict[str, Any] | None]
-    error_code: Mapped[str | None]
+    error_code: Mapped[str | None] = mapped_column(index=True)
     host: Mapped[str]
     version: Mapped[str]
     """Version of the workbench that carried the run out."""
@@ -61,3 +61,19 @@ class ObservationRow(Base):
     time: Mapped[datetime]
     what: Mapped[str] = mapped_column(index=True)
     value: Mapped[dict[str, Any]]
+
+
+class RunLogRow(Base):
+    """A line of a station's log of runs, as the station's own file has it; `run_id` is NULL for its header.
+
+    No foreign key: that a run was removed from the records must show, not go with it.
+    """
+
+    __tablename__ = "run_log"
+
+    log_id: Mapped[str] = mapped_column(primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    run_id: Mapped[str | None] = mapped_column(index=True)
+    line_sha256: Mapped[str]
+    station: Mapped[str] = mapped_column(index=True)
+    """Machine and folder of the file."""

@@ -9,9 +9,8 @@ from typing import Final
 from workbench.station.journal import SUFFIX, move
 from workbench.station.journal_reader import JournalDamaged, JournalTooNew, adopt
 from workbench.station.records import Records, RunSummary
+from workbench.station.run_log_file import RECORDED
 
-RECORDED: Final = "recorded"
-"""Folder, beside open journals, of those that are in the records; in it one folder for each month."""
 DAMAGED: Final = "damaged"
 """Folder of those in which not even the first lines can be read."""
 

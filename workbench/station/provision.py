@@ -22,7 +22,7 @@ from workbench.images.keys import KeyFolder
 from workbench.images.profile import Profile, refuse_unbuildable
 from workbench.images.provisioning import KeyOrigin
 from workbench.station.journal import utc_now
-from workbench.station.slots import debugging, hold
+from workbench.station.slots import Held, debugging, hold_unless
 from workbench.updates.challenge_keys import UNITS
 from workbench.updates.fit import carrier_of, refuse_misfits
 from workbench.updates.provision import (
@@ -83,11 +83,13 @@ def provision(
     step: Step = _no_step,
     commit: Callable[[], None] = lambda: None,
     start_s: float = START_S,
+    held: Held | None = None,
 ) -> Provisioned:
     """Holds the slot, provisions the unit in it, and lets it run.
 
-    `permit_identity`: a unit that has an identity already may lose it.  Raises ProfileMisfit before the board
-    is touched, ImageOverIdentity before anything is written, and what the steps raise.
+    `held`: the slot, where whoever calls holds it already.  `permit_identity`: a unit that has an identity
+    already may lose it.  Raises ProfileMisfit before the board is touched, ImageOverIdentity before anything
+    is written, and what the steps raise.
     """
     with step("check", f"checking that {slot.target.name} can carry profile {profile.name}"):
         remarks = refuse_misfits(profile, carrier_of(slot.target))
@@ -95,7 +97,7 @@ def provision(
             emit(Notice(level="warning", text=str(remark)))
         refuse_unbuildable(profile)
     with (
-        hold(slot, purpose="provision", emit=emit, kick=kick, wait_s=wait_s) as held,
+        hold_unless(held, slot, purpose="provision", emit=emit, kick=kick, wait_s=wait_s) as held,
         debugging(held, emit=emit, accept_chip=accept_chip) as debug,
     ):
         with step("prepare", "making this unit's image and its provisioning page"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from sqlalchemy import Connection, Engine, Select, insert, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,12 @@ from workbench.events import Verdict
 from workbench.station.accounts import Account, account
 from workbench.station.journal_reader import JournalDamaged, read_journal
 from workbench.station.models import EventRow, ObservationRow, RunRow
+from workbench.station.records_search import RunFilter, query_of
+from workbench.station.run_log_file import opened
+
+if TYPE_CHECKING:
+    from workbench.station.reports.unit_run import UnitRun
+    from workbench.station.run_log_check import Checked, Head
 
 MAX_RUNS: Final = 10_000
 """Most runs that one query gives."""
@@ -99,13 +105,15 @@ class Records:
     def record(self, journal: Path) -> RunSummary:
         """Takes the run of a journal whose process has ended into the records; more than once does no harm.
 
-        A damaged journal is recorded as far as it can be read, with verdict ERROR.  Raises JournalDamaged
-        where nothing can be read, JournalTooNew, OSError.
+        A damaged journal is recorded as far as it can be read, with verdict ERROR.  A run that is new gets
+        its line in the station's log of runs.  Raises JournalDamaged where nothing can be read,
+        JournalTooNew, RunLogDamaged, RunLogUnwritable, OSError.
         """
         told = _account_of(journal)
-        with library_errors(self._engine.url), writing(self._engine) as connection:
+        with opened(journal) as log, library_errors(self._engine.url), writing(self._engine) as connection:
             if not _known(connection, told.run_id):
                 _insert(connection, told, journal.name)
+                log.add(connection, journal, told.run_id, told.journal_sha256, told.verdict)
         return self._one(told.run_id)
 
     def check_journal(self, journal: Path) -> RunSummary:
@@ -129,18 +137,36 @@ class Records:
         limit: int = 100,
     ) -> list[RunSummary]:
         """The newest runs first, at most `limit`; `since` bounds their start and has a time zone."""
-        query = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run_id)
-        if slot is not None:
-            query = query.where(RunRow.slot == slot)
-        if verdict is not None:
-            query = query.where(RunRow.verdict == verdict)
-        if since is not None:
-            query = query.where(RunRow.started_at >= since)
-        return self._summaries(query.limit(max(0, min(limit, MAX_RUNS))))
+        wanted = RunFilter(slot=slot, verdict=verdict, since=since)
+        return self.search(wanted, limit=limit)
+
+    def search(self, wanted: RunFilter, *, limit: int = 100) -> list[RunSummary]:
+        """The newest runs that have all that is wanted first, at most `limit`."""
+        return self._summaries(query_of(wanted).limit(max(0, min(limit, MAX_RUNS))))
+
+    def verify(self, journal_dir: Path, anchor: Head | None = None) -> Checked:
+        """Compares log, journals and database of the station with this folder of journals; raises OSError."""
+        from workbench.station.run_log_check import verify_records
+
+        return verify_records(self._engine, journal_dir, anchor)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for reports."""
+        return self._engine
 
     def run(self, run_id: str) -> RunDetail:
         """The run with this ID, or whose ID alone begins so; raises RunNotFound."""
         return self._detail(self._one(run_id))
+
+    def unit_run(self, run_id: str) -> UnitRun:
+        """As `run`, in the form of reports; what the records judged counts, not what the events say."""
+        from workbench.station.reports.unit_run import from_events
+
+        detail = self.run(run_id)
+        told = detail.summary
+        judged = {"verdict": told.verdict, "error": told.error, "finished_at": told.finished_at}
+        return from_events(detail.events, station=told.host, version=told.version, **judged)
 
     def observations(self, what: str, *, limit: int = 100) -> list[Observation]:
         """What runs read of one kind, the newest first: the way from a chip ID or a build ID to its runs."""
@@ -190,7 +216,7 @@ def _known(connection: Connection, run_id: str) -> bool:
 
 def _insert(connection: Connection, told: Account, journal: str) -> None:
     connection.execute(insert(RunRow), [_run_values(told, journal)])
-    events = [_storable(event) for event in told.events]
+    events = [storable(event) for event in told.events]
     connection.execute(insert(EventRow), [_event_values(told.run_id, event) for event in events])
     seen = [_observation_values(told.run_id, e) for e in events if e["event"] == "observed"]
     if seen:
@@ -216,7 +242,7 @@ def _run_values(told: Account, journal: str) -> dict[str, Any]:
         "journal_sha256": told.journal_sha256,
     }
     times = {"started_at": told.started_at, "finished_at": told.finished_at, "recorded_at": datetime.now(UTC)}
-    return {**cast(dict[str, Any], _storable(values)), **times}
+    return {**cast(dict[str, Any], storable(values)), **times}
 
 
 def _event_values(run_id: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -230,14 +256,15 @@ def _observation_values(run_id: str, event: dict[str, Any]) -> dict[str, Any]:
     return {"run_id": run_id, "seq": event["seq"], "time": time, "what": event["what"], "value": value}
 
 
-def _storable(value: Any) -> Any:
-    """`value` without what PostgreSQL's text cannot hold: NUL and lone surrogates become U+FFFD."""
+def storable(value: Any) -> Any:
+    """`value` as the database keeps it: NUL and lone surrogates, which PostgreSQL's text cannot hold, become
+    U+FFFD."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
+        return {storable(key): storable(item) for key, item in value.items()}
     return value
 
 

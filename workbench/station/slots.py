@@ -12,9 +12,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workbench.boards.bench import Slot
 from workbench.boards.leases import DEFAULT_TTL_S, Lease, LeaseLost, default_owner, lease_slot
@@ -86,6 +86,11 @@ def hold(
         switched_on = power and _switch_on(slot, emit)
         check_place(slot)
         yield Held(slot, lease, switched_on)
+
+
+def hold_unless(held: Held | None, slot: Slot, **how: Any) -> AbstractContextManager[Held]:
+    """`held` where whoever calls holds the slot already, and goes on holding it; else as `hold`."""
+    return hold(slot, **how) if held is None else nullcontext(held)
 
 
 @contextmanager

@@ -57,7 +57,8 @@ class FirmwareMisplaced(InputError):
     """A bootloader does not lie where the target has its place."""
 
     code = "firmware-misplaced"
-    default_cause = "it was built for another chip"
+    default_cause = "it was built for another chip, or [update] of the target file names another place"
+    default_action = "build the bootloader for this target, or correct the target file"
 
 
 class NotUpdatable(InputError):

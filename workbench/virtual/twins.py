@@ -47,7 +47,7 @@ START_LIMIT_S: Final = 20.0
 
 
 class TwinFailed(WorkbenchError):
-    """A virtual board could not be powered"""
+    """A virtual board could not be powered."""
 
     code = "twin-failed"
     blame = Blame.STATION
@@ -56,7 +56,7 @@ class TwinFailed(WorkbenchError):
 
 
 class TwinNotPowered(WorkbenchError):
-    """A virtual board has no power"""
+    """A virtual board has no power."""
 
     code = "twin-not-powered"
     blame = Blame.STATION

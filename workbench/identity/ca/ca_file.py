@@ -40,6 +40,8 @@ class CaFileInvalid(FileInvalid):
     """A ca.toml is wrong."""
 
     code = "ca-file-invalid"
+    default_cause = "ca.toml was edited by hand, and not as the workbench expects it"
+    default_action = "correct ca.toml where the message says, then start the worker again; see docs/ca.md"
 
 
 class Head(Table):

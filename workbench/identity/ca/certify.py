@@ -82,7 +82,9 @@ class Certifier:
                 return found
         serial = new_serial()
         tbs = build_tbs(wanted.profile, wanted.fields, self._issuer, wanted.public_key, now, serial)
-        findings = lint(tbs.dummy_certificate, wanted.profile, self._issuer, now=now, signed=False)
+        issued_at = int(now.timestamp())
+        moment = datetime.fromtimestamp(issued_at, UTC)
+        findings = lint(tbs.dummy_certificate, wanted.profile, self._issuer, now=moment, signed=False)
         refuse_findings(findings, wanted.profile)
         return Certificate(
             serial_number=f"{serial:x}",
@@ -93,7 +95,7 @@ class Certifier:
             tbs=tbs.der,
             issuer_sha256=self._issuer_sha256,
             der=None,
-            issued_at=int(now.timestamp()),
+            issued_at=issued_at,
         )
 
     def sign(self, reserved: Certificate) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -140,6 +141,7 @@ def serve(
         harden()
         with opened_ca(folder, passphrase) as ca, _listening(folder) as listener:
             service = Service(ca, passphrase)
+            gc.freeze()  # what was loaded stays, and is not looked through for garbage at every unit
             path = places.socket_path(folder)
             asyncio.run(_run(service, listener, until_idle, lambda: ready(path) if ready else None))
             if service.broken:

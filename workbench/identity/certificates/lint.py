@@ -16,7 +16,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from workbench.errors import Blame, WorkbenchError
-from workbench.identity.certificates import rules_devid, rules_form, rules_holder, rules_issuer, rules_purpose
+from workbench.identity.certificates import (
+    rules_devid,
+    rules_form,
+    rules_holder,
+    rules_issuer,
+    rules_purpose,
+    signature_only,
+)
 from workbench.identity.certificates.finding import Finding, Severity
 from workbench.identity.certificates.profile import CertificateProfile
 from workbench.identity.certificates.rule import Case, Rule
@@ -64,14 +71,37 @@ def lint(
     `issuer` is None for a root.  `signed` is False where the signature is a throw-away one and is not looked
     at.  `now`, with a time zone, is when it was issued: it may not begin after that.
     """
-    der = _der(certificate)
+    der, issuer_der = _der(certificate), None if issuer is None else _der(issuer)
+    about = (profile, issuer_der, now)
+    if signed and issuer_der is not None:
+        known = signature_only.recall(der, about)
+        if known is not None:
+            return _with_signature(known, der, profile, issuer_der, now)
     try:
         view = read_view(der)
-        issuer_view = view if issuer is None else _issuer_view(_der(issuer))
+        issuer_view = view if issuer_der is None else _issuer_view(issuer_der)
     except CertificateUnreadable as error:
         return [Finding(UNREADABLE, Severity.ERROR, error.what, "RFC 5280 section 4.1")]
     case = Case(view, profile, issuer_view, now, signed)
-    return sorted([*_ours(case), *_pkilint(case)], key=lambda finding: -finding.severity)
+    found = _sorted([*_ours(case), *_pkilint(case)])
+    if not signed:
+        signature_only.remember(view, about, found)
+    return found
+
+
+def _with_signature(
+    known: signature_only.Known,
+    der: bytes,
+    profile: CertificateProfile,
+    issuer: bytes,
+    now: datetime | None,
+) -> list[Finding]:
+    """What was found of the same bytes under a throw-away signature, and what the real one adds."""
+    from workbench.identity.certificates.lint_pkilint import pkilint_signature_findings
+
+    case = Case(known.view, profile, _issuer_view(issuer), now, signed=True)
+    found = [finding for rule in rules_issuer.SIGNATURE_RULES for finding in rule.findings(case)]
+    return _sorted([*known.findings, *found, *pkilint_signature_findings(der, issuer)])
 
 
 def refuse_findings(
@@ -89,6 +119,10 @@ def refuse_findings(
 def _issuer_view(der: bytes) -> View:
     """An issuer is looked at for each of its certificates."""
     return read_view(der)
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: -finding.severity)
 
 
 def _ours(case: Case) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from threading import Lock
 from typing import Any, Final
@@ -40,17 +40,24 @@ _SEVERITIES: Final = {
 
 def pkilint_findings(der: bytes, issuer: bytes | None, *, signed: bool = True) -> Iterator[Finding]:
     """What pkilint finds.  `issuer` is the issuer's certificate, None for a root, which issued itself."""
+    yield from _asked(der, der if issuer is None else issuer, lambda found: _validate(found, signed=signed))
+
+
+def pkilint_signature_findings(der: bytes, issuer: bytes) -> Iterator[Finding]:
+    """What pkilint finds of the signature alone, of a certificate whose other bytes it has seen."""
+    yield from _asked(der, issuer, lambda found: [*_signature().validate(found["subject"].root)])
+
+
+def _asked(der: bytes, issuer: bytes, ask: Callable[[dict[str, Any]], list[Any]]) -> list[Finding]:
     logging.getLogger("pkilint").setLevel(logging.CRITICAL)
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            documents = _with_issuer(der if issuer is None else issuer)
+            documents = _with_issuer(issuer)
             documents["subject"] = _load(der, "subject", documents)
         except ValueError as error:
-            found = [Finding("pkilint.unreadable", Severity.ERROR, str(error), "pkilint", "pkilint")]
-        else:
-            found = list(_findings(_validate(documents, signed=signed)))
-    yield from found
+            return [Finding("pkilint.unreadable", Severity.ERROR, str(error), "pkilint", "pkilint")]
+        return list(_findings(ask(documents)))
 
 
 @lru_cache(maxsize=4)

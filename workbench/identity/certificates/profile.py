@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,7 @@ class CertificateProfileInvalid(FileInvalid):
 
     code = "certificate-profile-invalid"
     default_cause = "a profile whose certificates nobody could accept, or a mistyped key or value"
+    default_action = "correct the profile where the message says; docs/certificates.md describes it"
 
 
 class CertificateProfileUnknown(InputError):
@@ -116,7 +118,13 @@ def _from_file(path: Path) -> CertificateProfile:
         raise CertificateProfileInvalid(
             path, [Problem("(file)", "a folder", "must be a certificate profile, NAME.toml")]
         )
-    return parse_profile(read_bytes(path, CertificateProfileInvalid), path)
+    return _parsed(read_bytes(path, CertificateProfileInvalid), path, path.absolute())
+
+
+@lru_cache(maxsize=32)
+def _parsed(content: bytes, path: Path, _absolute: Path) -> CertificateProfile:
+    """A CA reads a profile for each certificate, and finds the same bytes."""
+    return parse_profile(content, path)
 
 
 def _name(file: pf.ProfileFile, path: Path) -> Iterator[Problem]:

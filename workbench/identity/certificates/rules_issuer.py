@@ -104,6 +104,9 @@ def key_of_issuer(case: Case) -> Iterator[str]:
         yield "it certifies the issuer's own key"
 
 
+SIGNATURE_RULES: Final = (signature,)
+"""What looks at the signature's own bytes; no other rule does, but for their being DER."""
+
 RULES: Final = (
     algorithm,
     signature,

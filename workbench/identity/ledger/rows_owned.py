@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from workbench.identity.ledger.claims import Identifier, Owner
 from workbench.identity.ledger.tables import CERTIFICATES, IDENTIFIERS, UNITS
 from workbench.identity.ledger.values import IdentifierKind
 from workbench.identity.state import State
 
+_OWNERS: Final = (
+    select(IDENTIFIERS.c.kind, IDENTIFIERS.c.value, UNITS.c.unit_id, UNITS.c.state)
+    .join(UNITS, UNITS.c.unit_id == IDENTIFIERS.c.unit_id)
+    .where(tuple_(IDENTIFIERS.c.kind, IDENTIFIERS.c.value).in_(bindparam("wanted", expanding=True)))
+)
+_OWN: Final = insert(IDENTIFIERS)
+_OWNER: Final = select(IDENTIFIERS.c.unit_id).where(
+    IDENTIFIERS.c.kind == bindparam("of_kind"), IDENTIFIERS.c.value == bindparam("of_value")
+)
+
 
 def owners(connection: Connection, wanted: Iterable[Identifier]) -> dict[tuple[IdentifierKind, str], Owner]:
     """Who owns those of the identifiers that are owned."""
     values = [(item.kind, item.value) for item in wanted]
-    query = (
-        select(IDENTIFIERS.c.kind, IDENTIFIERS.c.value, UNITS.c.unit_id, UNITS.c.state)
-        .join(UNITS, UNITS.c.unit_id == IDENTIFIERS.c.unit_id)
-        .where(tuple_(IDENTIFIERS.c.kind, IDENTIFIERS.c.value).in_(values))
-    )
-    return {(row.kind, row.value): Owner(row.unit_id, State(row.state)) for row in connection.execute(query)}
+    rows = connection.execute(_OWNERS, {"wanted": values})
+    return {(row.kind, row.value): Owner(row.unit_id, State(row.state)) for row in rows}
 
 
 def own(connection: Connection, unit_id: str, items: Iterable[Identifier]) -> None:
     """Writes that the unit owns them; the database refuses what somebody owns already."""
     rows = [{"kind": i.kind, "value": i.value, "role": i.role, "unit_id": unit_id} for i in items]
     if rows:
-        connection.execute(insert(IDENTIFIERS), rows)
+        connection.execute(_OWN, rows)
 
 
 def hand_over(connection: Connection, unit_id: str, items: Iterable[Identifier], old: Iterable[str]) -> None:
@@ -46,8 +53,7 @@ def hand_over(connection: Connection, unit_id: str, items: Iterable[Identifier],
 
 def owner_of(connection: Connection, kind: IdentifierKind, value: str) -> str | None:
     """ID of the unit that owns it."""
-    query = select(IDENTIFIERS.c.unit_id).where(IDENTIFIERS.c.kind == kind, IDENTIFIERS.c.value == value)
-    return connection.scalar(query)
+    return connection.scalar(_OWNER, {"of_kind": kind, "of_value": value})
 
 
 def ek_certificates(connection: Connection, unit_ids: Iterable[str]) -> dict[str, str | None]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from workbench.identity.ledger.errors import UnitUnknown
 from workbench.identity.ledger.rows_units import now
@@ -14,23 +14,25 @@ from workbench.identity.ledger.tables import ACTS, HISTORY
 from workbench.identity.ledger.values import Act, HistoryEntry
 from workbench.identity.state import State
 
+# Statements are put together once: that takes longer than to carry one out.
+_TOLD: Final = select(func.count()).where(HISTORY.c.unit_id == bindparam("of_unit"))
+_TELL: Final = insert(HISTORY)
+_ACTS: Final = select(ACTS).where(ACTS.c.unit_id == bindparam("of_unit")).order_by(ACTS.c.seq)
+_OPEN: Final = _ACTS.where(ACTS.c.act == bindparam("of_name"), ACTS.c.observed_at.is_(None))
+_ACT: Final = select(ACTS).where(ACTS.c.act_id == bindparam("of_act"))
+_ACT_LOCKED: Final = _ACT.with_for_update()
+_COUNT: Final = select(func.count()).where(ACTS.c.unit_id == bindparam("of_unit"))
+_INSERT: Final = insert(ACTS)
+_OBSERVE: Final = update(ACTS).where(ACTS.c.act_id == bindparam("of_act"))
+
 
 def tell(
     connection: Connection, unit_id: str, what: str, state: State, station: str, detail: Mapping[str, Any]
 ) -> None:
     """Adds to the unit's history."""
-    seq = connection.scalar(select(func.count()).where(HISTORY.c.unit_id == unit_id))
-    connection.execute(
-        insert(HISTORY).values(
-            unit_id=unit_id,
-            seq=seq,
-            time=now(),
-            station=station,
-            what=what,
-            state=state,
-            detail=dict(detail),
-        )
-    )
+    seq = connection.scalar(_TOLD, {"of_unit": unit_id})
+    told = {"unit_id": unit_id, "seq": seq, "time": now(), "station": station, "what": what}
+    connection.execute(_TELL, {**told, "state": state, "detail": dict(detail)})
 
 
 def history(connection: Connection, unit_id: str) -> tuple[HistoryEntry, ...]:
@@ -44,25 +46,23 @@ def history(connection: Connection, unit_id: str) -> tuple[HistoryEntry, ...]:
 
 def acts(connection: Connection, unit_id: str) -> tuple[Act, ...]:
     """The unit's acts, oldest first."""
-    return _acts(connection, select(ACTS).where(ACTS.c.unit_id == unit_id).order_by(ACTS.c.seq))
+    return _acts(connection, _ACTS, of_unit=unit_id)
 
 
 def open_acts(connection: Connection, unit_id: str, act: str) -> tuple[Act, ...]:
     """The unit's acts of that name that nobody has observed, oldest first."""
-    query = select(ACTS).where(ACTS.c.unit_id == unit_id, ACTS.c.act == act, ACTS.c.observed_at.is_(None))
-    return _acts(connection, query.order_by(ACTS.c.seq))
+    return _acts(connection, _OPEN, of_unit=unit_id, of_name=act)
 
 
 def act(connection: Connection, act_id: str, *, lock: bool = False) -> Act:
     """One act; raises UnitUnknown."""
-    query = select(ACTS).where(ACTS.c.act_id == act_id)
-    found = _acts(connection, query.with_for_update() if lock else query)
+    found = _acts(connection, _ACT_LOCKED if lock else _ACT, of_act=act_id)
     if not found:
         raise UnitUnknown(f"the ledger has no act {act_id[:40]!r}")
     return found[0]
 
 
-def _acts(connection: Connection, query: Select[Any]) -> tuple[Act, ...]:
+def _acts(connection: Connection, query: Select[Any], **named: str) -> tuple[Act, ...]:
     return tuple(
         Act(
             act_id=row.act_id,
@@ -75,7 +75,7 @@ def _acts(connection: Connection, query: Select[Any]) -> tuple[Act, ...]:
             observed=row.observed,
             observed_at=row.observed_at,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query, named)
     )
 
 
@@ -84,23 +84,12 @@ def insert_act(
 ) -> str:
     """A new act of the unit; its ID."""
     act_id = str(uuid4())
-    seq = connection.scalar(select(func.count()).where(ACTS.c.unit_id == unit_id))
-    connection.execute(
-        insert(ACTS).values(
-            act_id=act_id,
-            unit_id=unit_id,
-            seq=seq,
-            act=act,
-            intent=dict(intent),
-            intended_at=now(),
-            station=station,
-        )
-    )
+    seq = connection.scalar(_COUNT, {"of_unit": unit_id})
+    told = {"act_id": act_id, "unit_id": unit_id, "seq": seq, "act": act, "station": station}
+    connection.execute(_INSERT, {**told, "intent": dict(intent), "intended_at": now()})
     return act_id
 
 
 def observe_act(connection: Connection, act_id: str, observed: Mapping[str, Any]) -> None:
     """What was seen after an act."""
-    connection.execute(
-        update(ACTS).where(ACTS.c.act_id == act_id).values(observed=dict(observed), observed_at=now())
-    )
+    connection.execute(_OBSERVE, {"of_act": act_id, "observed": dict(observed), "observed_at": now()})

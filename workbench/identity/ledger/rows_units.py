@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from workbench.identity.ledger.errors import UnitUnknown
 from workbench.identity.ledger.rows_rmas import replaced_requests
@@ -21,6 +21,25 @@ _OPEN_ACTS: Final = (
     .where(ACTS.c.unit_id == UNITS.c.unit_id, ACTS.c.observed_at.is_(None))
     .scalar_subquery()
     .label("open_acts")
+)
+
+# Statements are put together once: that takes longer than to carry one out.
+_UNIT: Final = select(UNITS, _OPEN_ACTS).where(UNITS.c.unit_id == bindparam("of_unit"))
+_UNIT_LOCKED: Final = _UNIT.with_for_update(of=UNITS)
+_OWNED: Final = (
+    select(IDENTIFIERS.c.kind, IDENTIFIERS.c.role, IDENTIFIERS.c.value)
+    .where(IDENTIFIERS.c.unit_id == bindparam("of_unit"), IDENTIFIERS.c.kind.in_(("key", "csr")))
+    .order_by(IDENTIFIERS.c.value)
+)
+_CERTIFICATES: Final = select(CERTIFICATES.c.role, CERTIFICATES.c.der).where(
+    CERTIFICATES.c.unit_id == bindparam("of_unit")
+)
+_CHANGE: Final = update(UNITS).where(UNITS.c.unit_id == bindparam("of_unit"))
+_STATES_LOCKED: Final = (
+    select(UNITS.c.unit_id, UNITS.c.state)
+    .where(UNITS.c.unit_id.in_(bindparam("unit_ids", expanding=True)))
+    .order_by(UNITS.c.unit_id)
+    .with_for_update()
 )
 
 _WITHOUT: Final = (State.BLANK, State.KEYED)
@@ -42,23 +61,18 @@ def unit(connection: Connection, unit_id: str, *, lock: bool = False) -> Unit:
 
 def unit_or_none(connection: Connection, unit_id: str, *, lock: bool = False) -> Unit | None:
     """The same, or None."""
-    query = select(UNITS, _OPEN_ACTS).where(UNITS.c.unit_id == unit_id)
-    row = connection.execute(query.with_for_update(of=UNITS) if lock else query).first()
+    named = {"of_unit": unit_id}
+    row = connection.execute(_UNIT_LOCKED if lock else _UNIT, named).first()
     if row is None:
         return None
-    owned = connection.execute(
-        select(IDENTIFIERS.c.kind, IDENTIFIERS.c.role, IDENTIFIERS.c.value)
-        .where(IDENTIFIERS.c.unit_id == unit_id, IDENTIFIERS.c.kind.in_(("key", "csr")))
-        .order_by(IDENTIFIERS.c.value)
-    ).all()
+    owned = connection.execute(_OWNED, named).all()
     certificates = {} if row.state in _WITHOUT else _certificates(connection, unit_id)
     replaces = replaced_requests(connection, row.rma_id) if row.rma_id else ()
     return _unit_of(row, owned, certificates, replaces)
 
 
 def _certificates(connection: Connection, unit_id: str) -> dict[str, bytes]:
-    query = select(CERTIFICATES.c.role, CERTIFICATES.c.der).where(CERTIFICATES.c.unit_id == unit_id)
-    return {row.role: bytes(row.der) for row in connection.execute(query)}
+    return {row.role: bytes(row.der) for row in connection.execute(_CERTIFICATES, {"of_unit": unit_id})}
 
 
 def _unit_of(
@@ -120,13 +134,12 @@ def insert_unit(connection: Connection, claim: UnitClaim, state: State, **more: 
 
 def change_unit(connection: Connection, unit_id: str, **values: Any) -> None:
     """New values of a unit's columns."""
-    connection.execute(update(UNITS).where(UNITS.c.unit_id == unit_id).values(changed_at=now(), **values))
+    connection.execute(_CHANGE, {"of_unit": unit_id, "changed_at": now(), **values})
 
 
 def lock_units(connection: Connection, unit_ids: Iterable[str]) -> dict[str, State]:
     """Locks the rows in one order for all stations, and tells their states."""
-    query = select(UNITS.c.unit_id, UNITS.c.state).where(UNITS.c.unit_id.in_(sorted(set(unit_ids))))
-    rows = connection.execute(query.order_by(UNITS.c.unit_id).with_for_update())
+    rows = connection.execute(_STATES_LOCKED, {"unit_ids": sorted(set(unit_ids))})
     return {row.unit_id: State(row.state) for row in rows}
 
 

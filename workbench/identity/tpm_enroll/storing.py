@@ -27,7 +27,7 @@ class Storing(Keying):
             self._lock(tpm)
         with self._step("store", "storing and locking the certificates"):
             stored = self._store(tpm, by)
-            found = tpm.properties()
+            found = tpm.properties(self._sight.properties)
             observed = {"stored": stored, "stored_by": by, **_limits(found)}
             self._unit = self._means.ledger.locked(self._known.unit_id, observed)
             self._means.emit(Observed(what="locked", value=observed))
@@ -63,7 +63,7 @@ class Storing(Keying):
             if not found.disable_clear:
                 lock.disable_clear(tpm)
             lock.give_password(tpm, sealed)
-            seen.update(_limits(tpm.properties()))
+            seen.update(_limits(tpm.properties(self._sight.properties)))
         self._password = sealed.password
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
@@ -149,14 +151,20 @@ def verify_certificate(der: bytes, spki_sha256: str, chain: tuple[bytes, ...]) -
         spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         if hashlib.sha256(spki).hexdigest() != spki_sha256:
             raise TpmVerificationFailed("a certificate is for another key than the unit's")
-        below = certificate
-        for raw in chain:
-            issuer = x509.load_der_x509_certificate(raw)
-            below.verify_directly_issued_by(issuer)
-            below = issuer
+        if chain:
+            certificate.verify_directly_issued_by(x509.load_der_x509_certificate(chain[0]))
+            _verify_chain(chain)
     except (ValueError, TypeError, InvalidSignature) as error:
         raise TpmVerificationFailed(f"a certificate does not lead to the CA's root: {error}") from error
     return certificate
+
+
+@lru_cache(maxsize=8)
+def _verify_chain(chain: tuple[bytes, ...]) -> None:
+    """Each is signed by the next; once for all units of a CA.  Raises as cryptography does."""
+    certificates = [x509.load_der_x509_certificate(raw) for raw in chain]
+    for below, issuer in pairwise(certificates):
+        below.verify_directly_issued_by(issuer)
 
 
 def recorded_names(unit: Unit) -> dict[str, bytes]:

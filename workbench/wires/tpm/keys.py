@@ -21,6 +21,8 @@ from tpm2_pytss.types import (
     TPMT_TK_HASHCHECK,
 )
 
+from workbench.wires.tpm.connection import AUTH, AUTH_BOTH, AUTH_IN, EXTRA_BOTH, EXTRA_OUT
+from workbench.wires.tpm.errors import TpmRefused
 from workbench.wires.tpm.nv import NvCommands
 from workbench.wires.tpm.state import pcr_selection
 from workbench.wires.tpm.values import (
@@ -45,18 +47,19 @@ class KeyCommands(NvCommands):
     def create_primary(self, hierarchy: Hierarchy, template: bytes, outside_info: bytes = b"") -> Created:
         """CreatePrimary of a TPMT_PUBLIC with an empty authorization; the object is transient."""
         area = TPM2B_PUBLIC(publicArea=self._structure(TPMT_PUBLIC, template, "the template"))
-        session = self._auth(decrypt=True, encrypt=True)
         tr, public, data, digest, ticket = self._call(
             "CreatePrimary",
-            lambda: self._esapi.create_primary(
+            lambda session: self._esapi.create_primary(
                 None, area, self._hierarchy(hierarchy), outside_info, session1=session
             ),
+            AUTH_BOTH,
         )
         handle = self._adopt(tr)
+        self._publics[handle] = made = public.publicArea.marshal()
         return Created(
             handle=handle,
-            public=public.publicArea.marshal(),
-            name=bytes(self._esapi.tr_get_name(tr)),
+            public=made,
+            name=self._wire.names.of(handle),
             creation_data=data.creationData.marshal(),
             creation_hash=bytes(digest),
             ticket=ticket.marshal(),
@@ -71,25 +74,39 @@ class KeyCommands(NvCommands):
                 sensitiveArea=self._structure(TPMT_SENSITIVE, sensitive, "the sensitive area")
             )
         hierarchy = self._hierarchy(Hierarchy.NULL)
-        tr = self._call("LoadExternal", lambda: self._esapi.load_external(area, private, hierarchy))
+        tr = self._call("LoadExternal", lambda _: self._esapi.load_external(area, private, hierarchy))
         return self._adopt(tr)
 
     def read_public(self, handle: int) -> Public | None:
-        """ReadPublic; None where there is no such object."""
+        """ReadPublic; None where there is no such object.
+
+        In a salted session the command's HMAC covers the object's Name, as in `nv_public`.
+        """
+        if self.is_secure and handle in self._objects:
+            with contextlib.suppress(TpmRefused):
+                return self._read_public(handle)
         if handle >> 24 == First.PERSISTENT >> 24:
             self._objects.pop(handle, None)
         if not self._exists(self._object, handle):
             return None
-        tr, session = self._object(handle), self._extra(encrypt=True)
-        public, name, _ = self._call("ReadPublic", lambda: self._esapi.read_public(tr, session1=session))
+        return self._read_public(handle)
+
+    def _read_public(self, handle: int) -> Public:
+        tr = self._object(handle)
+        public, name, _ = self._call(
+            "ReadPublic", lambda session: self._esapi.read_public(tr, session1=session), EXTRA_OUT
+        )
         return Public(public.publicArea.marshal(), bytes(name))
 
     def evict(self, handle: int, persistent: int, hierarchy: Hierarchy = Hierarchy.OWNER) -> None:
         """EvictControl: keeps the object `handle` at `persistent`; the same number twice removes it."""
-        tr, session = self._object(handle), self._auth()
+        tr = self._object(handle)
         kept = self._call(
             "EvictControl",
-            lambda: self._esapi.evict_control(self._hierarchy(hierarchy), tr, persistent, session1=session),
+            lambda session: self._esapi.evict_control(
+                self._hierarchy(hierarchy), tr, persistent, session1=session
+            ),
+            AUTH,
         )
         if handle == persistent:
             self._objects.pop(persistent, None)
@@ -106,10 +123,12 @@ class KeyCommands(NvCommands):
         """
         key, by = self._object(handle), self._object(signer)
         with self._policy(policy, TPM2_CC.Certify) as role:
-            session = self._auth(decrypt=True, encrypt=True)
             attest, signature = self._call(
                 "Certify",
-                lambda: self._esapi.certify(key, by, qualifying, NO_SCHEME, session1=role, session2=session),
+                lambda session: self._esapi.certify(
+                    key, by, qualifying, NO_SCHEME, session1=role, session2=session
+                ),
+                AUTH_BOTH,
             )
         return Attested(bytes(attest), signature.marshal())
 
@@ -119,21 +138,24 @@ class KeyCommands(NvCommands):
         """
         by, key = self._object(signer), self._object(handle)
         ticket = self._structure(TPMT_TK_CREATION, created.ticket, "the creation ticket")
-        session = self._auth(decrypt=True, encrypt=True)
         attest, signature = self._call(
             "CertifyCreation",
-            lambda: self._esapi.certify_creation(
+            lambda session: self._esapi.certify_creation(
                 by, key, qualifying, created.creation_hash, NO_SCHEME, ticket, session1=session
             ),
+            AUTH_BOTH,
         )
         return Attested(bytes(attest), signature.marshal())
 
     def quote(self, handle: int, qualifying: bytes, banks: Mapping[int, Sequence[int]]) -> Attested:
         """Quote of PCR numbers by bank (hash algorithm)."""
-        key, session = self._object(handle), self._auth(decrypt=True, encrypt=True)
+        key = self._object(handle)
         attest, signature = self._call(
             "Quote",
-            lambda: self._esapi.quote(key, pcr_selection(banks), qualifying, NO_SCHEME, session1=session),
+            lambda session: self._esapi.quote(
+                key, pcr_selection(banks), qualifying, NO_SCHEME, session1=session
+            ),
+            AUTH_BOTH,
         )
         return Attested(bytes(attest), signature.marshal())
 
@@ -149,7 +171,7 @@ class KeyCommands(NvCommands):
         """Sign a digest: TPMT_SIGNATURE.  `scheme` (such as 0x0014 RSASSA) where the key leaves it open;
         a restricted key needs the `ticket` of `hash`.
         """
-        key, session = self._object(handle), self._auth(decrypt=True)
+        key = self._object(handle)
         how = TPMT_SIG_SCHEME(scheme=scheme)
         if scheme != ALG_NULL:
             how.details.any.hashAlg = hash_alg
@@ -157,16 +179,20 @@ class KeyCommands(NvCommands):
         if ticket is not None:
             proof = self._structure(TPMT_TK_HASHCHECK, ticket, "the hash ticket")
         signature = self._call(
-            "Sign", lambda: self._esapi.sign(key, TPM2B_DIGEST(digest), how, proof, session1=session)
+            "Sign",
+            lambda session: self._esapi.sign(key, TPM2B_DIGEST(digest), how, proof, session1=session),
+            AUTH_IN,
         )
         return bytes(signature.marshal())
 
     def hash(self, data: bytes, hash_alg: int, hierarchy: Hierarchy = Hierarchy.ENDORSEMENT) -> Hashed:
         """Hash up to 1024 bytes inside the TPM, with the ticket that a restricted key wants."""
-        session = self._extra(decrypt=True, encrypt=True)
         digest, ticket = self._call(
             "Hash",
-            lambda: self._esapi.hash(data, TPM2_ALG(hash_alg), self._hierarchy(hierarchy), session1=session),
+            lambda session: self._esapi.hash(
+                data, TPM2_ALG(hash_alg), self._hierarchy(hierarchy), session1=session
+            ),
+            EXTRA_BOTH,
         )
         return Hashed(bytes(digest), ticket.marshal())
 
@@ -188,12 +214,12 @@ class KeyCommands(NvCommands):
         seed = self._structure(TPM2B_ENCRYPTED_SECRET, secret, "the encrypted secret")
         key_tr, ek_tr = self._object(key), self._object(ek)
         with self._policy(key_policy, TPM2_CC.ActivateCredential) as role, self._ek_auth(ek_kind) as user:
-            extra = self._extra(decrypt=True, encrypt=True)
             opened = self._call(
                 "ActivateCredential",
-                lambda: self._esapi.activate_credential(
-                    key_tr, ek_tr, box, seed, session1=role, session2=user, session3=extra
+                lambda session: self._esapi.activate_credential(
+                    key_tr, ek_tr, box, seed, session1=role, session2=user, session3=session
                 ),
+                EXTRA_BOTH,
             )
         return bytes(opened)
 
@@ -209,9 +235,9 @@ class KeyCommands(NvCommands):
             return
         with self._session_for(TPM2_SE.POLICY, policy.hash_alg) as session:
             self._policy_secret(session)
-            self._call("PolicyCommandCode", lambda: self._esapi.policy_command_code(session, command))
+            self._call("PolicyCommandCode", lambda _: self._esapi.policy_command_code(session, command))
             branches = TPML_DIGEST([TPM2B_DIGEST(branch) for branch in policy.branches])
-            self._call("PolicyOR", lambda: self._esapi.policy_or(session, branches))
+            self._call("PolicyOR", lambda _: self._esapi.policy_or(session, branches))
             yield session
 
     @contextlib.contextmanager
@@ -225,7 +251,9 @@ class KeyCommands(NvCommands):
             yield session
 
     def _policy_secret(self, session: Any) -> None:
-        by, auth = self._hierarchy(Hierarchy.ENDORSEMENT), self._auth()
+        by = self._hierarchy(Hierarchy.ENDORSEMENT)
         self._call(
-            "PolicySecret", lambda: self._esapi.policy_secret(by, session, expiration=0, session1=auth)
+            "PolicySecret",
+            lambda auth: self._esapi.policy_secret(by, session, expiration=0, session1=auth),
+            AUTH,
         )

@@ -1,4 +1,5 @@
-"""What tpm2-pytss calls to reach a TPM: passes commands to a transport, counts them and takes their time.
+"""What tpm2-pytss calls to reach a TPM: passes commands to a transport, counts them and takes their time,
+and puts our session around those that are to go in it.
 
 An exception must not leave a callback of the library; it is kept here, and `Connection` raises it.
 """
@@ -6,6 +7,7 @@ An exception must not leave a callback of the library; it is kept here, and `Con
 from __future__ import annotations
 
 import contextlib
+import functools
 import struct
 import time
 from collections.abc import Callable
@@ -15,13 +17,18 @@ from tpm2_pytss.constants import TPM2_CC
 from tpm2_pytss.TCTI import PyTCTI
 
 from workbench.errors import WorkbenchError
-from workbench.wires.tpm.errors import TpmUnreachable
+from workbench.wires.tpm.errors import TpmAnswerForged, TpmUnreachable, TpmValueInvalid
+from workbench.wires.tpm.names import Names
+from workbench.wires.tpm.session import Session, Use
 from workbench.wires.tpm.transports import Transport
 from workbench.wires.tpm.values import CommandTime, Spent
 
 Timed = Callable[[str, float], None]
 CC_FLUSH_CONTEXT: Final = 0x165
 NO_SESSIONS: Final = 0x8001
+NOT_BELIEVED: Final = struct.pack(">HII", NO_SESSIONS, 10, 0x101)
+"""What the library gets instead of an answer that is not believed, so that it does not act on that:
+TPM_RC_FAILURE."""
 
 
 class Wire(PyTCTI):  # type: ignore[misc]
@@ -37,6 +44,14 @@ class Wire(PyTCTI):  # type: ignore[misc]
         """Response code of the last answer."""
         self.sent = 0
         """Commands so far, answered or not."""
+        self.names = Names()
+        self.session: Session | None = None
+        self.use: Use | None = None
+        """How the command that comes next uses the session; None: not at all."""
+        self._inside = False
+        """Whether the last command went in the session."""
+        self._command = b""
+        self._refusal: WorkbenchError | None = None
         self._code = 0
         self._began = 0.0
         self._times: dict[int, tuple[int, float]] = {}
@@ -44,6 +59,9 @@ class Wire(PyTCTI):  # type: ignore[misc]
     def do_transmit(self, command: bytes) -> None:
         """The library sends a command."""
         self._code = int.from_bytes(command[6:10], "big")
+        self._command, self._inside = command, self.use is not None
+        if self.use is not None:
+            command = self._wrapped(command, self.use)
         self.sent += 1
         self._began = time.monotonic()
         try:
@@ -61,7 +79,34 @@ class Wire(PyTCTI):  # type: ignore[misc]
         if self._timed is not None:
             self._timed(command_word(self._code), took_s)
         self.last_rc = int.from_bytes(answer[6:10], "big")
+        if self._inside:
+            answer = self._unwrapped(answer)
+        self.names.learn(self._command, answer)
         return answer
+
+    def _wrapped(self, command: bytes, use: Use) -> bytes:
+        assert self.session is not None
+        try:
+            return self.session.wrap(command, use, self.names.of)
+        except ValueError as error:
+            self._refusal = TpmValueInvalid(f"{command_word(self._code)} takes no session: {error}")
+            raise
+        except WorkbenchError as error:
+            self._refusal = error
+            raise
+
+    def _unwrapped(self, answer: bytes) -> bytes:
+        assert self.session is not None
+        try:
+            return self.session.unwrap(answer)
+        except TpmAnswerForged as forged:
+            self._refusal = self._failed = forged
+            return NOT_BELIEVED
+
+    def take_refusal(self) -> WorkbenchError | None:
+        """Why the last command was not sent, or its answer not believed; asked for once."""
+        refusal, self._refusal = self._refusal, None
+        return refusal
 
     def _receive(self) -> bytes:
         try:
@@ -81,9 +126,13 @@ class Wire(PyTCTI):  # type: ignore[misc]
 
     def flush(self, handle: int) -> None:
         """FlushContext of something that the library has not seen; what cannot be flushed stays."""
+        self.exchange(struct.pack(">HIII", NO_SESSIONS, 14, CC_FLUSH_CONTEXT, handle))
+
+    def exchange(self, command: bytes) -> bytes:
+        """Sends a whole command past the library; the answer, whatever it says."""
         self.need()
-        self.do_transmit(struct.pack(">HIII", NO_SESSIONS, 14, CC_FLUSH_CONTEXT, handle))
-        self.do_receive(-1)
+        self.do_transmit(command)
+        return self.do_receive(-1)
 
     def spent(self) -> Spent:
         """What went over the wire so far."""
@@ -102,6 +151,7 @@ class Wire(PyTCTI):  # type: ignore[misc]
             self._failed = TpmUnreachable("the connection to the TPM has ended")
 
 
+@functools.cache
 def command_word(code: int) -> str:
     """`NV_Write` for 0x137."""
     try:

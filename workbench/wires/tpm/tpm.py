@@ -30,12 +30,14 @@ def open_tpm(
     check: Callable[[], None] | None = None,
     timed: Timed | None = None,
     timeout_s: float = ANSWER_S,
+    library_sessions: bool = False,
 ) -> Iterator[Tpm]:
     """Connects to the TPM that the TCTI string names, and leaves nothing of this connection in it.
 
     `check` is called before each command and may raise to stop; `timed` after each with its name and the
-    TPM's time in seconds; no command takes longer than `timeout_s`.  Objects and sessions that an earlier
-    user left are removed.  Raises TctiInvalid, TpmUnreachable.
+    TPM's time in seconds; no command takes longer than `timeout_s`.  With `library_sessions` tpm2-tss
+    computes the salted session, slowly, instead of `session`; the TPM sees no difference.  Objects and
+    sessions that an earlier user left are removed.  Raises TctiInvalid, TpmUnreachable.
     """
     wire = Wire(open_transport(parse_tcti(tcti), timeout_s), timed, timeout_s)
     try:
@@ -43,7 +45,7 @@ def open_tpm(
     except TSS2_Exception as error:
         wire.close()
         raise TpmAnswerInvalid(f"{tcti}: {error}") from error
-    tpm = Tpm(esapi, wire, check)
+    tpm = Tpm(esapi, wire, check, library_sessions=library_sessions)
     try:
         _tidy(tpm)
         yield tpm

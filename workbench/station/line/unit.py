@@ -1,0 +1,150 @@
+"""One unit in a slot's process: a run that is journaled and recorded, in which the plan is carried out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from workbench.boards.bench import Bench, Slot, load_bench
+from workbench.errors import WorkbenchError
+from workbench.station.line.answers import LineAnswers
+from workbench.station.line.process import Place
+from workbench.station.line.progress_filter import ProgressFilter
+from workbench.station.line.protocol import UnitOrder
+from workbench.station.lots.lot_file import Lot, load_lot, lot_without_file
+from workbench.station.lots.office import Office
+from workbench.station.lots.values import Attempt, Begun
+from workbench.station.places import database_url, journal_dir
+from workbench.station.recipes.errors import RecipeChanged
+from workbench.station.recipes.recipe import Recipe, load_recipe
+from workbench.station.run import Run
+from workbench.station.steps.resume import Progress
+from workbench.station.steps.run_plan import run_plan
+from workbench.station.throttle import Stamped
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a slot's process works with, from one unit to the next."""
+
+    bench: Bench
+    slot: Slot
+    recipe: Recipe
+    lot: Lot
+    office: Office
+    station: str
+
+    @classmethod
+    def open(cls, place: Place) -> Self:
+        """Raises what bench, recipe, lot and office have to say, RecipeChanged."""
+        bench = load_bench(Path(place.bench))
+        recipe = load_recipe(Path(place.recipe))
+        if recipe.sha256 != place.recipe_sha256:
+            raise RecipeChanged(f"{recipe.path} is not what it was when the line was opened")
+        lot = lot_without_file(recipe) if place.lot is None else load_lot(Path(place.lot))
+        office = Office.open(bench.folder, recipe, lot, station=place.station)
+        return cls(bench, bench.slot(place.slot), recipe, lot, office, place.station)
+
+    def carry_out(self, order: UnitOrder, answers: LineAnswers, tell: Tell) -> None:
+        """The unit, from the run's first event to its verdict.  Raises only where no run could begin."""
+        self.recipe.refuse_changed()
+        told = _Teller(tell)
+        run = Run.begin(
+            "unit",
+            self.slot.name,
+            self.slot.target.name,
+            journal_dir=journal_dir(self.bench.folder),
+            records=database_url(self.bench.folder),
+            listeners=[told],
+        )
+        began, clock = datetime.now(UTC), time.monotonic()
+        begun: Begun | None = None
+        try:
+            with run:
+                progress = self.office.progress(order.serial)
+                begun = self.office.begin(
+                    order.serial, run_id=run.run_id, slot=self.slot.name, operator=order.operator
+                )
+                self._plan(order, answers, run, begun, progress)
+        except (WorkbenchError, KeyboardInterrupt):
+            if run.verdict is None:
+                raise
+        finally:
+            try:
+                if begun is not None and run.verdict is not None:
+                    self.office.finish(self._attempt(run, begun, order, began, time.monotonic() - clock))
+            finally:
+                told.end()
+
+    def _plan(
+        self, order: UnitOrder, answers: LineAnswers, run: Run, begun: Begun, progress: Progress | None
+    ) -> None:
+        run_plan(
+            self.recipe,
+            begun.lot,
+            begun.serial,
+            self.slot,
+            bench=self.bench,
+            run=run,
+            office=self.office,
+            answers=answers,
+            resume=progress,
+            operator=order.operator,
+            attempt=begun.attempt,
+            station=self.station,
+            label=self.lot.label,
+        )
+
+    def _attempt(
+        self, run: Run, begun: Begun, order: UnitOrder, began: datetime, elapsed_s: float
+    ) -> Attempt:
+        result, ended = run.result, datetime.now(UTC)
+        assert run.verdict is not None
+        return Attempt(
+            run_id=run.run_id,
+            serial=begun.serial,
+            lot=begun.lot,
+            verdict=run.verdict,
+            started_at=began,
+            finished_at=max(began, ended),
+            elapsed_s=round(elapsed_s, 6),
+            slot=self.slot.name,
+            operator=order.operator,
+            recipe=self.recipe.name,
+            recipe_sha256=self.recipe.sha256,
+            error_code=run.error.code if run.error else None,
+            steps=tuple(result.get("steps", ())),
+            measurements=tuple(result.get("measurements", ())),
+            chip_id=result.get("chip_id"),
+            fingerprint=result.get("fingerprint"),
+        )
+
+
+class _Teller:
+    """Tells a run's events to the line, in their public form; the last one only when the office has taken the
+    result in, so that a unit whose verdict is seen can be scanned again.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._progress = ProgressFilter()
+        self._last: dict[str, Any] | None = None
+
+    def __call__(self, stamped: Stamped) -> None:
+        """Hears an event."""
+        event = stamped.as_json()
+        if event["event"] == "run-finished":
+            self._last = event
+        elif self._progress.tells(event):
+            self._tell(event)
+
+    def end(self) -> None:
+        """The result was taken in, or cannot be."""
+        if self._last is not None:
+            self._tell(self._last)

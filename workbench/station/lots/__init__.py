@@ -1,0 +1,1 @@
+"""Lots, serial numbers and attempts: shared by many stations, and kept where the network fails."""
