@@ -108,9 +108,13 @@ class Terminal:
 
     def ends(self, timeout_s: float = 60.0) -> int:
         """Waits for its end; returns the exit status."""
-        wait_until(lambda: (self.read(), self.process.poll() is not None)[1], timeout_s)
+        wait_until(self._has_ended, timeout_s)
         self.read()
         return self.process.returncode
+
+    def _has_ended(self) -> bool:
+        self.read()
+        return self.process.poll() is not None
 
     def close(self) -> None:
         """Ends the program, if it runs."""
