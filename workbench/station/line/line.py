@@ -22,6 +22,7 @@ from workbench.languages import _
 from workbench.station.line import errors as err
 from workbench.station.line import scanning
 from workbench.station.line.background import Background
+from workbench.station.line.ca_keeper import CaKeeper
 from workbench.station.line.crew import Crew
 from workbench.station.line.deadlines import GRACE_S
 from workbench.station.line.display import Display
@@ -109,6 +110,7 @@ class Line:
             office = Office.open(bench.folder, recipe, layout.lot, station=layout.station)
             stack.callback(office.close)
             stack.callback(office.give_back)
+            stack.callback(CaKeeper(recipe).close)
             line = cls(layout, office, stack, heard=heard, grace_s=grace_s)
             line._stack = stack.pop_all()
         return line
