@@ -38,8 +38,8 @@ def open_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a board whose firmware leaves the platform hierarchy open: so says the TPM from now on."""
     real = Tpm.properties
 
-    def properties(self: Tpm) -> TpmProperties:
-        found = real(self)
+    def properties(self: Tpm, known: TpmProperties | None = None) -> TpmProperties:
+        found = real(self, known)
         return replace(found, startup_clear=found.startup_clear | 1)
 
     monkeypatch.setattr(Tpm, "properties", properties)

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from workbench.events import Emit, ignore
 from workbench.identity.mcu.certificate import verify_certificate
 from workbench.identity.mcu.flow import enroll
-from workbench.identity.mcu.means import Findings, Means, Order, Step, no_step
+from workbench.identity.mcu.means import Findings, Means, Order
+from workbench.identity.one_unit import Step, no_step
 from workbench.images import files
 from workbench.images.derive import SECRET_BYTES, challenge_key, unit_secret
 from workbench.station.slots import Held, debugging

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import workbench
 from workbench.events import Emit, ignore
 from workbench.identity.evidence.content import Certificate, Content, Flashed, Key, Times, UnitFacts
+from workbench.identity.one_unit import Step
 from workbench.identity.tpm.quirks import EMULATORS
 from workbench.identity.tpm.templates import SHAPES
 from workbench.identity.tpm_enroll.flow import enroll
-from workbench.identity.tpm_enroll.means import Means, Order, Step
+from workbench.identity.tpm_enroll.means import Means, Order
 from workbench.station.slots import Held
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 
 from workbench.database.engine import library_errors
 from workbench.errors import WorkbenchError
@@ -49,8 +49,6 @@ class Ledger:
         self._engine = engine
         self._station = station
         self._secrets: list[bytes] = []
-        if engine.dialect.name == "postgresql":
-            event.listen(engine, "begin", _be_durable)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -217,8 +215,3 @@ class Ledger:
 
     def _storable(self, value: Mapping[str, Any]) -> dict[str, Any]:
         return storable(value, self._secrets)
-
-
-def _be_durable(connection: Connection) -> None:
-    """A server may be set to answer before it has written; what the ledger says must be on its disk."""
-    connection.exec_driver_sql("SET LOCAL synchronous_commit = on")

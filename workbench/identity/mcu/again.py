@@ -17,8 +17,9 @@ from workbench.errors import WorkbenchError
 from workbench.identity.ledger.errors import UnitUnknown, WrongState
 from workbench.identity.mcu import attesting, bench_work
 from workbench.identity.mcu.errors import McuKeyDiffers, McuLabelDiffers
-from workbench.identity.mcu.ground import CHALLENGE, refuse_ended, spki_sha256_of
+from workbench.identity.mcu.ground import CHALLENGE, spki_sha256_of
 from workbench.identity.mcu.hearing import Hearing
+from workbench.identity.one_unit import refuse_ended
 from workbench.identity.state import State
 from workbench.identity.tpm_enroll.acts import Acts
 

@@ -17,8 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from workbench.errors import Blame, WorkbenchError
-from workbench.identity.ca.errors import CaRefused, CaUnreachable
-from workbench.identity.ledger.errors import IdentityConflict
+from workbench.identity.ca.errors import CaRefused
 from workbench.identity.mcu import attesting, bench_work, locking
 from workbench.identity.mcu.certificate import verify_certificate
 from workbench.identity.mcu.errors import (
@@ -37,6 +36,7 @@ from workbench.identity.mcu.protocol import (
 )
 from workbench.identity.mcu.record import judge_record
 from workbench.identity.mcu.request import McuRequest
+from workbench.identity.one_unit import Enrolment as OneEnrolment
 from workbench.identity.state import State, has_reached
 from workbench.identity.tpm_enroll.errors import LockNotPermitted
 from workbench.identity.tpm_enroll.outcome import UnitOutcome
@@ -67,23 +67,11 @@ def enroll(order: Order, means: Means) -> UnitOutcome:
     return _Enrolment(order, means).run()
 
 
-class _Enrolment(Hearing):
+class _Enrolment(OneEnrolment, Hearing):
     """From wherever it stands to verified."""
 
-    def run(self) -> UnitOutcome:
-        """All that is still to be done."""
-        try:
-            return self._run()
-        except IdentityConflict as conflict:
-            return self._ended("quarantined", conflict)
-        except CaUnreachable as unreachable:
-            if self._unit is None or self._unit.state != State.KEYED:
-                raise
-            return self._ended("keyed", unreachable)
-        except WorkbenchError as error:
-            if self._unit is None or not speaks_against_unit(error):
-                raise
-            return self._quarantined(self._unit, error)
+    def _speaks_against_unit(self, error: WorkbenchError) -> bool:
+        return speaks_against_unit(error)
 
     def _run(self) -> UnitOutcome:
         self._meet()

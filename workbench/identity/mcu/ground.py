@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from workbench.errors import WorkbenchError
 from workbench.events import Observed
-from workbench.identity.ca.errors import CaUnreachable
-from workbench.identity.ledger.errors import IdentityConflict
 from workbench.identity.ledger.values import UnitClaim
 from workbench.identity.mcu import bench_work
 from workbench.identity.mcu.errors import (
@@ -26,39 +23,30 @@ from workbench.identity.mcu.means import Means, Order
 from workbench.identity.mcu.protocol import (
     Enrolment,
 )
+from workbench.identity.one_unit import OneUnit, refuse_ended
 from workbench.identity.state import State, has_reached
 from workbench.identity.tpm_enroll.acts import Acts
-from workbench.identity.tpm_enroll.errors import UnitQuarantined
-from workbench.identity.tpm_enroll.outcome import EndState, Stopwatch, UnitOutcome
 
 if TYPE_CHECKING:
-    from workbench.identity.ca.client import CaClient
-    from workbench.identity.ledger.values import Unit
+    pass
 
 DEVICE: Final = "device"
 CHALLENGE: Final = "challenge"
 """Roles of keys in the ledger: a unit's key pair; or what a symmetric unit answers challenges with."""
 
 
-class Ground:
+class Ground(OneUnit):
     """One run for one unit; what is known of it so far."""
 
     def __init__(self, order: Order, means: Means) -> None:
+        super().__init__(order, means)
         self._order = order
         self._means = means
-        self._watch = Stopwatch()
-        self._unit: Unit | None = None
-        self._resumed: str | None = None
-        self._acts: Acts
         self._sight: bench_work.Sight | None = None
-        self._ca: CaClient | None = None
-        self._ca_error: WorkbenchError | None = None
         self._page = bench_work.key_page_of(means.target)
 
-    @property
-    def _known(self) -> Unit:
-        assert self._unit is not None
-        return self._unit
+    def _hardware_id(self) -> str:
+        return "" if self._sight is None else self._sight.chip_text
 
     @property
     def _seen(self) -> bench_work.Sight:
@@ -66,30 +54,13 @@ class Ground:
         return self._sight
 
     @property
-    def _state(self) -> State:
-        return self._known.state
-
-    @property
     def _symmetric(self) -> bool:
         return DEVICE not in self._known.keys
-
-    def _reach_ca(self, stack: ExitStack) -> None:
-        with self._step("ca", "reaching the certificate authority"):
-            try:
-                self._ca = stack.enter_context(self._means.ca())
-            except CaUnreachable as error:
-                self._ca_error = error
-
-    def _need_ca(self) -> CaClient:
-        if self._ca is None:
-            assert self._ca_error is not None
-            raise self._ca_error
-        return self._ca
 
     @contextmanager
     def _step(self, name: str, title: str) -> Iterator[None]:
         self._means.check()
-        with self._means.step(name, title), self._watch.step(name):
+        with super()._step(name, title):
             yield
 
     @contextmanager
@@ -179,31 +150,6 @@ class Ground:
         if given.secret is None:
             raise McuNotFinished("the certificate authority gave no enrolment secret for a microcontroller")
         return given.nonce, given.secret
-
-    def _quarantined(self, unit: Unit, error: WorkbenchError) -> UnitOutcome:
-        if has_reached(unit.state, State.BLANK):
-            self._unit = self._means.ledger.quarantine(unit.unit_id, f"{error.code}: {error.what}")
-        return self._ended("quarantined", error)
-
-    def _ended(self, state: EndState, error: WorkbenchError | None = None) -> UnitOutcome:
-        unit = self._unit
-        units = error.units if isinstance(error, IdentityConflict) else ()
-        return UnitOutcome(
-            state=state,
-            unit_id=unit.unit_id if unit is not None else " ".join(units),
-            serial=self._order.serial or ("" if unit is None else unit.serial),
-            hardware_id="" if self._sight is None else self._sight.chip_text,
-            resumed=self._resumed,
-            why=None if error is None else f"{error.code}: {error.what}",
-            error=error,
-            times=tuple(self._watch.times),
-        )
-
-
-def refuse_ended(unit: Unit) -> None:
-    """Raises UnitQuarantined for a unit in quarantine, or whose record an RMA has ended."""
-    if unit.state in (State.QUARANTINED, State.RETIRED):
-        raise UnitQuarantined(f"unit {unit.serial} is {unit.state}: {unit.reason or 'no reason is recorded'}")
 
 
 def spki_sha256_of(point: bytes) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.events import Emit, ignore
+from workbench.identity.one_unit import Step, no_step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
     from workbench.identity.ledger.values import Unit
     from workbench.probes.session import Debug
     from workbench.wires.smp import Smp
-
-Step = Callable[[str, str], AbstractContextManager[None]]
-"""As `Run.step`: a step's stable name and its words."""
-
-
-@contextmanager
-def no_step(_step: str, _title: str) -> Iterator[None]:
-    """A step of no run."""
-    yield
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from workbench.errors import Blame, WorkbenchError
 from workbench.events import Observed
-from workbench.identity.ca.errors import CaRefused, CaUnreachable
-from workbench.identity.ledger.errors import IdentityConflict, UnitUnknown, WrongState
+from workbench.identity.ca.errors import CaRefused
+from workbench.identity.ledger.errors import UnitUnknown, WrongState
+from workbench.identity.one_unit import Enrolment
 from workbench.identity.state import State, has_reached
 from workbench.identity.tpm.reasons import ASIDE, CONFLICT, REASONS
 from workbench.identity.tpm_enroll import preflight, verify
@@ -105,23 +106,11 @@ def look_at(order: Order, means: Means) -> tuple[preflight.Sight, list[str]]:
     ]
 
 
-class _Enrolment(Storing):
+class _Enrolment(Enrolment, Storing):
     """From wherever it stands to verified."""
 
-    def run(self) -> UnitOutcome:
-        """All phases that are still to be done."""
-        try:
-            return self._run()
-        except IdentityConflict as conflict:
-            return self._ended("quarantined", conflict)
-        except CaUnreachable as unreachable:
-            if self._unit is None or self._unit.state != State.KEYED:
-                raise
-            return self._ended("keyed", unreachable)
-        except WorkbenchError as error:
-            if self._unit is None or not speaks_against_unit(error):
-                raise
-            return self._quarantined(self._unit, error)
+    def _speaks_against_unit(self, error: WorkbenchError) -> bool:
+        return speaks_against_unit(error)
 
     def _run(self) -> UnitOutcome:
         with ExitStack() as stack:
@@ -131,10 +120,7 @@ class _Enrolment(Storing):
                 if self._state == State.BLANK:
                     self._make_keys(tpm)
                 if self._state == State.KEYED:
-                    if self._ca is None:
-                        assert self._ca_error is not None
-                        raise self._ca_error
-                    self._request(tpm, self._ca)
+                    self._request(tpm, self._need_ca())
                 if self._state == State.CERTIFIED:
                     self._store_and_lock(tpm)
         if not self._chain:

@@ -3,67 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
 from workbench.events import Observed
-from workbench.identity.ca.errors import CaUnreachable
-from workbench.identity.ledger.errors import IdentityConflict
 from workbench.identity.ledger.values import UnitClaim
-from workbench.identity.state import State, has_reached
+from workbench.identity.one_unit import OneUnit, refuse_ended
 from workbench.identity.tpm_enroll import ek, preflight
 from workbench.identity.tpm_enroll.acts import Acts
-from workbench.identity.tpm_enroll.errors import LabelDiffers, TpmNotBlank, UnitQuarantined
+from workbench.identity.tpm_enroll.errors import LabelDiffers, TpmNotBlank
 from workbench.identity.tpm_enroll.means import Means, Order
-from workbench.identity.tpm_enroll.outcome import EndState, Stopwatch, UnitOutcome
 
 if TYPE_CHECKING:
-    from workbench.identity.ca.client import CaClient
-    from workbench.identity.ledger.values import Unit
     from workbench.identity.tpm_enroll.ek import Ek
     from workbench.identity.tpm_enroll.keys import Key
     from workbench.wires.tpm.tpm import Tpm
 
 
-class Ground:
+class Ground(OneUnit):
     """One run for one unit; what is known of it so far."""
 
     def __init__(self, order: Order, means: Means) -> None:
+        super().__init__(order, means)
         self._order = order
         self._recipe = order.recipe
         self._means = means
-        self._watch = Stopwatch()
-        self._unit: Unit | None = None
-        self._resumed: str | None = None
-        self._acts: Acts
         self._sight: preflight.Sight
         self._ek: Ek
         self._keys: dict[str, Key] = {}
-        self._ca: CaClient | None = None
-        self._ca_error: WorkbenchError | None = None
         self._chain: tuple[bytes, ...] = ()
         self._password: bytes | None = None
 
+    def _hardware_id(self) -> str:
+        return self._ek.digest
+
     def _recorded_chain(self) -> tuple[bytes, ...]:
         return tuple(bytes.fromhex(str(der)) for der in self._acts.observations["request"]["chain"])
-
-    @property
-    def _known(self) -> Unit:
-        assert self._unit is not None
-        return self._unit
-
-    @property
-    def _state(self) -> State:
-        return self._known.state
-
-    def _reach_ca(self, stack: ExitStack) -> None:
-        """The CA, if it can be reached; a unit that needs none yet goes on without it."""
-        with self._step("ca", "reaching the certificate authority"):
-            try:
-                self._ca = stack.enter_context(self._means.ca())
-            except CaUnreachable as error:
-                self._ca_error = error
 
     @contextmanager
     def _connected(self) -> Iterator[Tpm]:
@@ -76,11 +52,6 @@ class Ground:
             finally:
                 with suppress(WorkbenchError):  # what went wrong before is the better word
                     tpm.shutdown()
-
-    @contextmanager
-    def _step(self, name: str, title: str) -> Iterator[None]:
-        with self._means.step(name, title), self._watch.step(name):
-            yield
 
     def _meet(self, tpm: Tpm) -> None:
         """Who is there, and is it in a state that we know?"""
@@ -137,10 +108,7 @@ class Ground:
         )
         self._resumed = str(unit.state) if found is not None else None
         self._means.emit(Observed(what="unit", value={"unit": unit.unit_id, "state": str(unit.state)}))
-        if unit.state in (State.QUARANTINED, State.RETIRED):
-            raise UnitQuarantined(
-                f"unit {unit.serial} is {unit.state}: {unit.reason or 'no reason is recorded'}"
-            )
+        refuse_ended(unit)
         self._acts = Acts(ledger, unit.unit_id)
         self._refuse_surprises(preflight.known_from(self._acts.intents))
 
@@ -148,22 +116,3 @@ class Ground:
         found = preflight.surprises(self._sight, known, self._recipe)
         if found:
             raise TpmNotBlank(f"the TPM has {', '.join(found)}, and no intent in the ledger names that")
-
-    def _quarantined(self, unit: Unit, error: WorkbenchError) -> UnitOutcome:
-        if has_reached(unit.state, State.BLANK):
-            self._unit = self._means.ledger.quarantine(unit.unit_id, f"{error.code}: {error.what}")
-        return self._ended("quarantined", error)
-
-    def _ended(self, state: EndState, error: WorkbenchError | None = None) -> UnitOutcome:
-        unit = self._unit
-        units = error.units if isinstance(error, IdentityConflict) else ()
-        return UnitOutcome(
-            state=state,
-            unit_id=unit.unit_id if unit is not None else " ".join(units),
-            serial=self._order.serial or ("" if unit is None else unit.serial),
-            hardware_id=self._ek.digest,
-            resumed=self._resumed,
-            why=None if error is None else f"{error.code}: {error.what}",
-            error=error,
-            times=tuple(self._watch.times),
-        )

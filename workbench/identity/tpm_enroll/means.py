@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.events import Emit, ignore
+from workbench.identity.one_unit import Step, no_step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from workbench.identity.tpm_enroll.recipe import Recipe
     from workbench.identity.tpm_enroll.verify import Findings
     from workbench.wires.tpm.tpm import Tpm
-
-Step = Callable[[str, str], AbstractContextManager[None]]
-"""As `Run.step`: a step's stable name and its words."""
-
-
-@contextmanager
-def _no_step(_step: str, _title: str) -> Iterator[None]:
-    yield
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,5 +55,5 @@ class Means:
     now: Callable[[], datetime]
     conclude: Callable[[Findings], str]
     emit: Emit = ignore
-    step: Step = _no_step
+    step: Step = no_step
     commit: Callable[[], None] = lambda: None
