@@ -72,8 +72,10 @@ def marked(path: Path) -> Iterator[Word]:
 
 def defaults(path: Path) -> Iterator[Word]:
     """What errors say by default and steps are called; faces translate it when they show it."""
-    steps = path.parent.name == "steps"
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    steps, source = path.parent.name == "steps", path.read_text(encoding="utf-8")
+    if not steps and not any(name in source for name in DEFAULTS):
+        return
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
             for line in node.body:
                 if isinstance(line, ast.Assign) and _named(line.targets[0]) in DEFAULTS:

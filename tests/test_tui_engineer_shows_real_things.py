@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,10 @@ SAYS = {
 }
 
 
+def fits(pilot: Pilot[None], columns: int) -> bool:
+    return max(map(len, screen_text(pilot).split("\n"))) <= columns
+
+
 def test_every_screen_shows_what_is_there_in_words_at_any_size(bench: Bench) -> None:
     async def scenario(pilot: Pilot[None]) -> None:
         for entry in SCREENS[:-1]:
@@ -56,8 +61,7 @@ def test_every_screen_shows_what_is_there_in_words_at_any_size(bench: Bench) -> 
                 await pilot.resize_terminal(*size)
                 for words in SAYS[entry.name] if size != (20, 5) else ():
                     await until(pilot, words)
-                told = screen_text(pilot)
-                assert max(map(len, told.split("\n"))) <= size[0]
+                told = await until(pilot, partial(fits, pilot, size[0]))
                 assert not any(char in told for char in "\x1b\x9b\x07\u202e")
             assert f"[{entry.label}]" in told
             await pilot.press("f1")

@@ -85,6 +85,7 @@ def test_a_defect_behind_a_scan_becomes_words(desk: Desk) -> None:
 
 
 def test_the_window_may_change_its_size(desk: Desk) -> None:
+    desk.terminal.shows("F12", "Lot 2026-47", "v4")
     for columns, lines in ((200, 60), (100, 30), (80, 24)):
         desk.terminal.resize(columns, lines)
         shown = desk.terminal.shows("F12", "Lot 2026-47", "v4")
