@@ -155,4 +155,6 @@ def _time(position: int) -> datetime:
 def _settle(engine: Engine) -> None:
     """What a database does by itself sooner or later."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE")
+        is_sqlite = engine.dialect.name == "sqlite"
+        for statement in ("ANALYZE",) if is_sqlite else ("VACUUM ANALYZE", "CHECKPOINT"):
+            connection.exec_driver_sql(statement)

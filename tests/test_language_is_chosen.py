@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,9 @@ def test_the_german_words_are_in_the_wheel(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
+    data = {"templates/lot.html", "web_page/app_index.html", "versions/r0004_run_log.py", "py.typed"}
+    packed = zipfile.ZipFile(wheel).namelist()
+    assert {end for end in data if any(name.endswith(f"/{end}") for name in packed)} == data
     program = (
         f"import sys; sys.path.insert(0, {str(wheel)!r})\n"
         "import workbench.languages as found\n"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,12 +71,19 @@ def test_waiting_for_a_person_costs_nothing(waited: float, answered: bool) -> No
 def test_the_pace_is_that_of_the_last_hour() -> None:
     pace = Pace()
     assert pace.per_hour(0.0) is None
-    pace.add(0.0)
-    assert pace.per_hour(0.0) is None
-    pace.add(60.0)
-    pace.add(120.0)
-    assert pace.per_hour(130.0) == 60.0
-    assert pace.per_hour(120.0 + 3600.0) is None
+    pace.add(0.0, 60.0)
+    assert pace.per_hour(60.0) is None
+    pace.add(60.0, 119.0)
+    pace.add(60.0, 120.0)
+    assert pace.per_hour(130.0) == 90.0
+    assert pace.per_hour(120.0 + 3600.0) is None, "one unit is left"
+
+
+def test_units_that_end_together_took_their_time_all_the_same() -> None:
+    pace = Pace()
+    for end in (86.9, 87.0, 87.0):
+        pace.add(0.0, end)
+    assert pace.per_hour(90.0) == pytest.approx(3 * 3600 / 87)
 
 
 def test_no_time_that_people_set_decides_anything_here() -> None:

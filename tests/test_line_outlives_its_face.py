@@ -15,6 +15,7 @@ from tests.line_lab import LineLab, begun, line_lab, wait_for, wait_phase, worke
 from tests.twin_lab import wait_until
 from workbench.station.line.errors import LineBusy
 from workbench.station.line.line import Line
+from workbench.station.line.state import UnfinishedUnit
 from workbench.station.line.watch import LineWatcher
 from workbench.station.recipes.recipe import Recipe
 
@@ -48,6 +49,12 @@ def face(lab: LineLab, recipe: Recipe, *units: str) -> Iterator[subprocess.Popen
             process.kill()
 
 
+def left_units(line: Line, count: int) -> dict[str, UnfinishedUnit]:
+    """What earlier lines left, by serial number, as soon as it is so many."""
+    state = wait_for(line, lambda s: len(s.unfinished) == count, f"{count} units left")
+    return {unit.serial: unit for unit in state.unfinished}
+
+
 def test_a_killed_face_leaves_known_states_and_the_next_line_shows_them(lab: LineLab) -> None:
     recipe = lab.recipe("pass", "gate", "pass")
     with face(lab, recipe, "v1=U1", "v2=U2") as process:
@@ -74,20 +81,38 @@ def test_a_killed_face_leaves_known_states_and_the_next_line_shows_them(lab: Lin
                 line, lambda s: any("v1" in note for note in s.notices), "that v1 is still ending"
             )
             assert state.slot("v1").phase == "starting"
+            left = left_units(line, 2)
+            assert left["U1"].action.startswith("wait"), "its step still goes on"
             lab.open_gate("v1")
             wait_phase(line, "v1", "ready")
-            state = wait_for(line, lambda s: bool(s.unfinished), "unfinished units")
-            left = {unit.serial: unit for unit in state.unfinished}
-            assert set(left) == {"U2"}, "U1 ended by itself: STOPPED after its step"
+            wait_for(line, lambda s: [u.after_step for u in s.unfinished] == ["pass-0", "gate-1"], "U1 ended")
+            left = left_units(line, 2)
+            assert "scan" in left["U1"].action, "it ended by itself: STOPPED after its step"
             assert (left["U2"].after_step, left["U2"].during_step) == ("pass-0", "gate-1")
             assert "gate-1" in left["U2"].state
             lab.open_gate("v2")
-            for serial, slot in (("U1", "v1"), ("U2", "v2")):
-                assert begun(line.scan(serial, slot)).kind == "resumed"
+            for serial, slot in (("U2", "v2"), ("U1", "v1")):
+                answer = begun(line.scan(serial))
+                assert (answer.kind, answer.slot) == ("resumed", slot), "where it was left"
                 assert wait_phase(line, slot, "done").verdict == "PASS"
             wait_for(line, lambda s: not s.unfinished, "nothing unfinished")
         assert lab.did("U1") == ["pass-0", "gate-1", "pass-2"]
         assert lab.did("U2") == ["pass-0", "gate-1", "gate-1", "pass-2"]
+
+
+def test_a_verdict_that_nobody_saw_is_shown_once(lab: LineLab) -> None:
+    lab.shut_gate("v1")
+    recipe = lab.recipe("gate")
+    with face(lab, recipe, "v1=P1") as process:
+        process.kill()
+        process.wait()
+    lab.open_gate("v1")
+    wait_until(lambda: not worker_pids(lab.bench), "the end of its step")
+    with Line.open(lab.bench, recipe) as line:
+        assert (left_units(line, 1)["P1"].verdict, left_units(line, 1)["P1"].slot) == ("PASS", "v1")
+    with Line.open(lab.bench, recipe) as line:
+        wait_for(line, lambda s: s.lot is not None and s.lot.passed > 0, "the lot's numbers")
+        assert line.state().unfinished == ()
 
 
 def test_closing_waits_for_the_step_and_kills_what_hangs(lab: LineLab) -> None:
@@ -106,6 +131,7 @@ def test_closing_waits_for_the_step_and_kills_what_hangs(lab: LineLab) -> None:
 def test_a_disk_that_takes_no_journal_begins_nothing(lab: LineLab) -> None:
     lab.open_gate("v1")
     journals = lab.bench.state_dir / "journals"
+    journals.mkdir(parents=True, exist_ok=True)
     away = journals.rename(journals.with_name("away"))
     journals.write_text("no folder")
     try:

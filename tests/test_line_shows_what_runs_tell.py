@@ -119,15 +119,14 @@ def test_events_that_do_not_fit_change_nothing_and_raise_nothing(events: list[di
 def test_steps_pass_one_after_the_other_and_the_plans_own_step_is_shown() -> None:
     view = begun()
     assert [step.state for step in view.steps] == ["done-before", "waiting", "waiting"]
-    view = told(view, StepStarted(step="lock", title=""), StepStarted(step="lock/part", title=""), now=3.0)
+    view = told(view, StepStarted(step="lock", title=""), StepStarted(step="other/part", title="x"), now=3.0)
     assert view.current == replace(view.steps[1], state="running", began=3.0)
-    view = told(
-        view,
-        Progress(step="any", done=1, total=2),
-        StepFinished(step="lock/part", outcome="PASS", elapsed_s=0),
-    )
+    assert view.inner is None
+    view = told(view, StepStarted(step="lock/part", title="p"), Progress(step="any", done=2, total=2))
+    assert (view.inner, view.progress) == ("p", (2, 2, "bytes"))
+    view = told(view, StepFinished(step="lock/part", outcome="PASS", elapsed_s=0))
     assert view.current is not None
-    assert view.progress == (1, 2, "bytes")
+    assert (view.inner, view.progress) == (None, None), "100 % of a part is not 100 % of the step"
     view = told(view, StepFinished(step="lock", outcome="PASS", elapsed_s=1.5))
     assert (view.steps[1].state, view.steps[1].elapsed_s, view.progress) == ("passed", 1.5, None)
 

@@ -213,6 +213,20 @@ def test_a_file_of_a_newer_workbench_is_left_alone(tmp_path: Path) -> None:
         LocalStore.open(tmp_path / "line.sqlite")
 
 
+def test_a_file_of_an_older_workbench_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "line.sqlite"
+    first = LocalStore.open(path)
+    first.add_reserve("L", ["A1"])
+    first.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE unseen")
+        connection.execute("PRAGMA user_version=1")
+    connection.close()
+    store = LocalStore.open(path)
+    assert (store.id, store.in_reserve("L"), store.unseen()) == (first.id, 1, [])
+    store.close()
+
+
 def test_whatever_a_result_holds_it_reaches_the_database(tmp_path: Path, url: str) -> None:
     office = office_of(tmp_path, url, lot_of(rule=SCANNED))
     run_id = str(uuid4())

@@ -54,6 +54,8 @@ def test_a_recipe_that_holds_is_explained(checked: Callable[[str], RecipeCheck])
         (HEAD.replace("microbit-v1", "tpm-board") + FLASH, "plan", "has no memory"),
         (HEAD + FLASH.replace('step = "flash"', 'step = "flahs"'), "plan", "did you mean 'flash'"),
         (HEAD + FLASH + "colour = 'blue'\n", "plan", "unknown key"),
+        (HEAD + FLASH + "[label]\nsymbol = 'bar'\n", "label.symbol", "qr"),
+        (HEAD + FLASH + "[[plan]]\nstep = 'label'\n[label]\ndpi = 1\n", "label.dpi", ""),
         (HEAD + ENROLL, "permit.lock", "must be true"),
         (HEAD + ENROLL.replace('"ca"', '"cb"'), "identity.ca", "there is no"),
         (HEAD + ENROLL.replace('ca = "ca"', 'ca = "ca"\nca_credential = "p"'), "identity.ca_credential", ""),

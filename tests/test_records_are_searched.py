@@ -54,10 +54,26 @@ def test_text_is_found_wherever_it_stands_and_is_no_pattern(line: LabLine) -> No
     bad = line.run("A1", UnitBad("100%_bad <x>"), operator="Ada").run_id
     good = line.run("A2", operator="Ben").run_id
     for text in ("100%_bad", "BAD <X>", "lab-unit", "ada", "c0ffeeA1"):
-        assert _found(line, text=text) == [bad]
-    assert _found(line, text="LOT-7") == [good, bad]
+        assert _found(line, texts=(text,)) == [bad]
+    assert _found(line, texts=("LOT-7",)) == [good, bad]
     for text in ("100__bad", "%bad%x", "nowhere"):
-        assert _found(line, text=text) == []
+        assert _found(line, texts=(text,)) == []
+    assert _found(line, texts=("LOT-7", "ada", bad[:8])) == [bad]
+    assert _found(line, texts=("LOT-7", "ada", good[:8])) == []
+
+
+def test_runs_outside_a_lot_are_found_by_the_chip_they_saw_and_the_unit_they_name(line: LabLine) -> None:
+    line.run("A1")
+    with Run.begin("identity", "v1", journal_dir=line.journals, records=line.url) as named:
+        named.result["serial"] = "a1"
+    with Run.begin("read", "v1", journal_dir=line.journals, records=line.url) as saw:
+        saw.emit(_saw("C0FFEEa1"))
+    with Run.begin("read", "v1", journal_dir=line.journals, records=line.url) as other:
+        other.emit(_saw("c0ffeea2"))
+    assert [run.run_id for run in unit_facts(line.records.engine, "A1").others] == [named.run_id, saw.run_id]
+    assert len(_found(line, serial="A1")) == 2
+    assert saw.run_id in _found(line, chip="c0ffeeA1")
+    assert other.run_id not in _found(line, chip="c0ffeeA1")
 
 
 def test_reports_fetch_a_lot_and_a_unit_with_all_that_was_done(line: LabLine) -> None:

@@ -28,7 +28,7 @@ from workbench.station.line.scanning import (
     serial_in,
     split_scans,
 )
-from workbench.station.line.state import LineState, Phase, Question, SlotView
+from workbench.station.line.state import LineState, Phase, Question, SlotView, UnfinishedUnit
 
 ENDS = st.sampled_from(["\r", "\n", "\r\n", "\n\r", "\r\n\r\n"])
 
@@ -45,9 +45,22 @@ def decided(
     chosen: str | None = None,
     proposed: dict[str, str] | None = None,
     sign_in: bool = False,
+    left: dict[str, str] | None = None,
 ) -> Decision:
     situation = Situation(focus=focus, chosen=chosen, proposed=proposed or {}, sign_in=sign_in)
-    return decide_scan(text, serial_in(text), LineState(slots=slots), situation)
+    unfinished = tuple(
+        UnfinishedUnit(
+            serial=serial,
+            slot=name,
+            after_step=None,
+            during_step=None,
+            irreversible=False,
+            state="",
+            action="",
+        )
+        for serial, name in (left or {}).items()
+    )
+    return decide_scan(text, serial_in(text), LineState(slots=slots, unfinished=unfinished), situation)
 
 
 def why(decision: Decision) -> str:
@@ -182,3 +195,14 @@ def test_all_refusals_speak_to_a_technician() -> None:
         assert error.default_action
         assert error.default_cause
     assert len({error.code for error in refusals}) == len(refusals)
+
+
+def test_a_unit_that_was_left_in_a_slot_goes_on_there() -> None:
+    left = {"A1": "v2", "A2": "v1"}
+    v1, v2, v3 = slot("v1"), slot("v2"), slot("v3")
+    assert decided("a1", v1, v2, v3, left=left) == ForUnit("v2", "a1")
+    assert decided("B7", v1, v2, v3, left=left) == ForUnit("v3", "B7"), "another unit lies in the others"
+    assert decided("B7", v1, v2, left=left) == ForUnit("v1", "B7")
+    assert decided("A1", v1, v2, left=left, focus="v1") == ForUnit("v1", "A1"), "a person says where"
+    assert why(decided("A1", v1, slot("v2", "running", "B1"), left=left)) == "slot-running"
+    assert decided("A1", v1, left=left) == ForUnit("v1", "A1"), "its slot is not of this line"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from tests.tui_lab import BOOT_FAILED, PROBE_LOST, SCENES, busy, finished, slot
+from tests.tui_lab import BOOT_FAILED, PROBE_LOST, SCENES, busy, finished, running, slot, unfinished
 from workbench.events import Verdict
 from workbench.languages import set_language
 from workbench.station.line.state import LineState, SlotView
@@ -18,6 +20,7 @@ from workbench.tui.grid import grid_for, moved
 from workbench.tui.page import Place, page
 from workbench.tui.palette import colours_for, looks
 from workbench.tui.symbols import COARSE, FINE, Symbols, symbols_for
+from workbench.tui.wording import next_action
 
 PAGES: tuple[Page, ...] = ("line", "sign-in", "unfinished", "help", "pin", "leave", "ending", "nobody")
 
@@ -149,3 +152,38 @@ def test_a_slot_without_anything_known_is_drawn() -> None:
     for phase in ("starting", "ready", "running", "asking", "stopping", "done", "broken", "off"):
         view: SlotView = slot("v1", phase)
         assert "v1" in text_of(card(view, Look(0.0, FINE), 40, 10))
+
+
+def test_what_to_do_after_an_error_is_read_to_its_end_on_a_small_screen() -> None:
+    action = "nothing was written; to use the chip again it must be erased, which destroys what it holds"
+    error = replace(PROBE_LOST, action=action)
+    slots = tuple(finished(f"v{n}", f"SN-{n}", "FAIL", error) for n in range(1, 5))
+    shown = drawn(face_of(replace(busy(0.0), slots=slots, notices=())), 80, 24)
+    assert shown.count("what it holds.") == 4
+    assert shown.count("FAIL") == 4
+
+
+def test_a_running_step_says_which_part_goes_on() -> None:
+    one = replace(running("v1", "SN-1", 1, 200), inner="reading back", progress=None)
+    shown = drawn(face_of(replace(busy(0.0), slots=(one,) * 4)), 80, 24)
+    assert "Reading back" in shown
+    assert "%" not in shown.split("SN-1", 1)[1].split("Scan", 1)[0]
+
+
+def test_more_unfinished_units_than_fit_are_led_to_by_the_arrows() -> None:
+    left = tuple(replace(unfinished()[0], serial=f"SN-{n:03}") for n in range(8))
+    face = face_of(replace(busy(0.0), unfinished=left), "unfinished")
+    seen = drawn(face, 80, 24)
+    assert "SN-007" not in seen
+    assert "arrows" in seen
+    for press in range(40):
+        face.press("down", 2.0 + press)
+        seen += drawn(face, 80, 24)
+    assert all(unit.serial in seen for unit in left)
+
+
+def test_a_slot_that_is_out_of_order_says_which_key_puts_it_in_order() -> None:
+    gone = replace(PROBE_LOST, action="go on when the database is back")
+    for error, told in ((gone, "Go on when the database is back. Then press F7."), (None, "press F7.")):
+        assert told in next_action(slot("v1", "broken", error=error))
+    assert "F7" not in next_action(finished("v1", "A", "ERROR", gone))

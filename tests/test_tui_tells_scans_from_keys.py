@@ -123,6 +123,28 @@ def test_taking_out_means_the_only_finished_unit() -> None:
     assert face.press("f6", 4.0) == []  # it is not clear which
 
 
+def test_what_was_said_of_a_run_is_over_when_the_run_is() -> None:
+    face = Face()
+    face.see(line(slot("v1", "running"), slot("v2")), 1.0)
+    began = ScanAnswer(kind="started", text="A", slot="v1", serial="A")
+    face.replied(Reply(order=Order(act="scan", text="A"), answer=began), 1.0)
+    face.see(line(slot("v1", "asking"), finished("v2", "B", "PASS")), 2.0)
+    assert face.message is not None
+    face.see(line(finished("v1", "A", "PASS"), finished("v2", "B", "PASS")), 3.0)
+    assert face.message is None
+
+
+def test_esc_clears_remarks_and_later_ones_are_shown_even_where_they_say_the_same() -> None:
+    face, died = Face(), "its process died"
+    for notices, shown in (((died, "b"), 2), ((died, "b", died), 1)):
+        face.see(replace(line(slot("v1")), notices=notices), 1.0)
+        assert len(face.remarks) == shown
+        face.press("escape", 2.0)
+        assert face.remarks == ()
+    face.see(replace(line(slot("v1")), notices=("b", died, "c")), 3.0)  # the oldest was dropped
+    assert face.remarks == ("c",)
+
+
 def test_a_viewer_orders_nothing() -> None:
     face = Face()
     face.see(replace(line(slot("v1"), finished("v2", "A", "FAIL")), read_only=True), 1.0)

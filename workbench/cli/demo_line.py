@@ -27,6 +27,7 @@ def open_line(folder: Path, firmware: Path, *, plain: bool) -> int:
 
     made = make_line(folder, firmware, say=stderr.say)
     try:
+        _new_boards(made)
         with _hands(made):
             return _screen(made, plain=plain)
     finally:
@@ -35,7 +36,8 @@ def open_line(folder: Path, firmware: Path, *, plain: bool) -> int:
 
 def _screen(made: DemoLine, *, plain: bool) -> int:
     words = [str(made.recipe), "--lot", str(made.lot), "--bench", str(made.bench.path)]
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the screen's
+    # Ctrl-C is the screen's: a handler, because the screen would inherit that the signal is ignored
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         return subprocess.run(
             [sys.executable, "-m", "workbench.tui", *words, *(["--plain"] if plain else [])], check=False
@@ -63,6 +65,26 @@ def _hands(made: DemoLine) -> Iterator[None]:
     finally:
         hands.stdin.close()
         hands.wait()
+
+
+def _new_boards(made: DemoLine) -> None:
+    """What an earlier day's line finished was taken out overnight; what it left in the middle stays."""
+    from workbench.boards.exchange import exchange_board
+    from workbench.station.lots.local import LocalStore, local_path
+
+    path = local_path(made.bench.folder)
+    if not path.exists():
+        return
+    store = LocalStore.open(path)
+    try:
+        kept = {unit.slot for unit in store.units() if unit.state == "in-work"}
+        kept |= {attempt.slot or "" for _number, attempt in store.unseen()}
+    finally:
+        store.close()
+    for name in made.bench.slots:
+        if name not in kept:
+            with contextlib.suppress(WorkbenchError):
+                exchange_board(made.bench, name)
 
 
 def _switch_off(made: DemoLine) -> None:

@@ -62,7 +62,7 @@ def list_(
             code=code,
             since=typed.moment(since),
             until=typed.moment(until),
-            text=text,
+            texts=(text,) if text else (),
         )
         with open_records(bench) as (records, _folder):
             runs = records.search(wanted, limit=limit)

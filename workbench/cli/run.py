@@ -48,6 +48,15 @@ def run(
     operator: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who works, for the records.", show_default=False)
     ] = None,
+    rma: Annotated[
+        str | None,
+        typer.Option(
+            "--rma",
+            metavar="ID",
+            help="The unit takes over label or chip by this RMA, see `workbench identity rma`.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: opt.DryRun = False,
     junit: Annotated[
         Path | None,
@@ -74,5 +83,5 @@ def run(
     from workbench.cli.run_units import Orders, perform_recipe, show_recipe
 
     choice = opt.choose(bench, slot, json=json, plain=plain)
-    orders = Orders(recipe, lot, tuple(serial or ()), count, operator, junit)
+    orders = Orders(recipe, lot, tuple(serial or ()), count, operator, junit, rma)
     raise typer.Exit(show_recipe(orders, choice) if dry_run else perform_recipe(orders, choice))

@@ -67,6 +67,7 @@ class Orders:
     count: int | None = None
     operator: str | None = None
     junit: Path | None = None
+    rma: str | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +124,7 @@ def perform_recipe(orders: Orders, choice: Choice) -> int:
         operator=orders.operator,
         sign_in=False,
         attended=_is_attended(choice),
+        rma=orders.rma,
         heard=[lambda slot, event: heard.put((slot, event))],
     )
     try:
@@ -163,6 +165,12 @@ def _units(orders: Orders, slots: Sequence[str], *, hands_out: bool) -> dict[str
     if not serials and not hands_out:
         raise UnitsUnclear("no serial number was given", cause="there is no lot that hands them out")
     wanted = len(serials) or orders.count or len(names)
+    if orders.rma is not None and wanted != 1:
+        raise UnitsUnclear(
+            f"--rma for {wanted} units",
+            cause="an RMA is for one unit",
+            action="name one slot with --slot and its unit with --serial",
+        )
     if wanted > len(names):
         raise UnitsUnclear(
             f"{words.count(wanted, 'unit')} for {words.count(len(names), 'slot')}: {', '.join(names)}"

@@ -24,6 +24,17 @@ REVISIONS: Final = ("0001", "0002", "0003", "0004")
 VERSION_TABLE: Final = "workbench_version"
 """Named so that the records may share a database with another program that uses Alembic."""
 CONNECT_TIMEOUT_S: Final = 5
+"""How long a server may take to let us in, whether nobody answers or somebody who says nothing."""
+NETWORK: Final = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""After at most 25 seconds a network that swallows everything is noticed: by probes while we wait for an
+answer, after 20 seconds (here in milliseconds) where what we sent is not acknowledged.
+"""
 LOCK_TIMEOUT_S: Final = 30
 """How long one process waits for another that migrates or writes."""
 _ADVISORY_LOCK: Final = 0x776F726B62656E63
@@ -139,10 +150,11 @@ def _is_closed(engine: Engine) -> bool:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "workbench"}
+        arguments |= NETWORK
         arguments = {key: value for key, value in arguments.items() if key not in url.query}
         # The server may have been away since a connection was last used.
         engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
-        event.listen(engine, "begin", _begin_postgresql)
+        event.listen(engine, "connect", _connect_postgresql)
         return engine
     engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
     event.listen(engine, "connect", _connect_sqlite)
@@ -160,8 +172,14 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _begin_postgresql(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+def _connect_postgresql(driver: Any, _record: object) -> None:
+    """Once for all transactions.  A server may be set to answer a commit before it has written; not us."""
+    with driver.cursor() as cursor:
+        cursor.execute(
+            f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT_S}s', false),"
+            " set_config('synchronous_commit', 'on', false)"
+        )
+    driver.commit()
 
 
 def _bring_up_to_date(engine: Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workbench.database.base import Base
@@ -27,6 +27,8 @@ class RunRow(Base):
     result: Mapped[dict[str, Any]]
     error: Mapped[dict[str, Any] | None]
     error_code: Mapped[str | None] = mapped_column(index=True)
+    serial_key: Mapped[str | None] = mapped_column(index=True)
+    """Serial number of the unit that the result names, as serial numbers are compared."""
     host: Mapped[str]
     version: Mapped[str]
     """Version of the workbench that carried the run out."""
@@ -52,15 +54,20 @@ class EventRow(Base):
 
 
 class ObservationRow(Base):
-    """Something a run read from the unit: what kind of thing, and its value wrapped as {"value": …}."""
+    """Something a run read from the unit: what kind of thing, and its value wrapped as {"value": …}.
+
+    `text` is a short value that is text, in lower case: by it the runs that saw a chip are found.
+    """
 
     __tablename__ = "observations"
+    __table_args__ = (Index("ix_observations_text", "what", "text"),)
 
     run_id: Mapped[str] = mapped_column(ForeignKey(RunRow.run_id, ondelete="CASCADE"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     time: Mapped[datetime]
     what: Mapped[str] = mapped_column(index=True)
     value: Mapped[dict[str, Any]]
+    text: Mapped[str | None]
 
 
 class RunLogRow(Base):

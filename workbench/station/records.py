@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from workbench.database.engine import library_errors, open_engine, writing
 from workbench.errors import InputError
 from workbench.events import Verdict
+from workbench.identity.labels import compared
 from workbench.station.accounts import Account, account
 from workbench.station.journal_reader import JournalDamaged, read_journal
 from workbench.station.models import EventRow, ObservationRow, RunRow
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_RUNS: Final = 10_000
 """Most runs that one query gives."""
+MAX_TEXT: Final = 200
+"""Longest text by which an observation can be found."""
 
 
 class RunNotFound(InputError):
@@ -235,6 +239,7 @@ def _run_values(told: Account, journal: str) -> dict[str, Any]:
         "result": told.result,
         "error": error,
         "error_code": error["code"] if error else None,
+        "serial_key": _serial_key(told.result),
         "host": told.host,
         "version": told.version,
         "complete": told.complete,
@@ -245,6 +250,11 @@ def _run_values(told: Account, journal: str) -> dict[str, Any]:
     return {**cast(dict[str, Any], storable(values)), **times}
 
 
+def _serial_key(result: Mapping[str, Any]) -> str | None:
+    serial = result.get("serial")
+    return compared(serial) if isinstance(serial, str) and serial else None
+
+
 def _event_values(run_id: str, event: dict[str, Any]) -> dict[str, Any]:
     time = datetime.fromisoformat(event["time"])
     return {"run_id": run_id, "seq": event["seq"], "time": time, "event": event["event"], "data": event}
@@ -252,8 +262,10 @@ def _event_values(run_id: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def _observation_values(run_id: str, event: dict[str, Any]) -> dict[str, Any]:
     time = datetime.fromisoformat(event["time"])
-    value = {"value": event["value"]}
-    return {"run_id": run_id, "seq": event["seq"], "time": time, "what": event["what"], "value": value}
+    value = event["value"]
+    text = value.lower() if isinstance(value, str) and len(value) <= MAX_TEXT else None
+    found = {"what": event["what"], "value": {"value": value}, "text": text}
+    return {"run_id": run_id, "seq": event["seq"], "time": time, **found}
 
 
 def storable(value: Any) -> Any:

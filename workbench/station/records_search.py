@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, String, cast, or_, select, union
 
 from workbench.events import Verdict
 from workbench.identity.labels import compared
@@ -20,8 +20,9 @@ class RunFilter:
 
     serial    of the unit, in any lot; upper and lower case are one
     code      of the error that the run ended with
-    text      stands in the run's verb, slot, target, error or result, or in its unit's serial number, chip ID
-              or operator; upper and lower case are one
+    chip      ID of a chip that the run saw
+    texts     each stands in the run's ID, verb, slot, target, verdict, machine, error or result, or in its
+              unit's serial number, chip ID or operator; upper and lower case are one
     """
 
     serial: str | None = None
@@ -33,7 +34,8 @@ class RunFilter:
     code: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    text: str | None = None
+    chip: str | None = None
+    texts: tuple[str, ...] = ()
 
 
 def query_of(wanted: RunFilter) -> Select[RunRow]:
@@ -57,15 +59,24 @@ def query_of(wanted: RunFilter) -> Select[RunRow]:
         query = query.where(RunRow.started_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(RunRow.started_at < wanted.until)
-    if wanted.text:
-        query = query.where(_has_text(wanted.text))
+    if wanted.serial is not None:
+        query = query.where(RunRow.run_id.in_(_of_serial(compared(wanted.serial))))
+    if wanted.chip is not None:
+        seen = select(ObservationRow.run_id).where(ObservationRow.what == "chip-id")
+        query = query.where(RunRow.run_id.in_(seen.where(ObservationRow.text == wanted.chip.lower())))
+    for text in wanted.texts:
+        query = query.where(_has_text(text))
     return query
+
+
+def _of_serial(key: str) -> CompoundSelect[Any]:
+    """Runs of a unit: those of a line are known before their result is, others name it in their result."""
+    tried = select(AttemptRecord.run_id).where(AttemptRecord.serial_key == key)
+    return union(tried, select(RunRow.run_id).where(RunRow.serial_key == key))
 
 
 def _of_unit(wanted: RunFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if wanted.serial is not None:
-        found.append(AttemptRecord.serial_key == compared(wanted.serial))
     if wanted.lot is not None:
         found.append(AttemptRecord.lot_id == wanted.lot)
     if wanted.operator is not None:
@@ -75,7 +86,8 @@ def _of_unit(wanted: RunFilter) -> list[ColumnElement[bool]]:
 
 def _has_text(text: str) -> ColumnElement[bool]:
     """Without an index: it is for a person who looks, and reads each run once."""
-    columns = (RunRow.verb, RunRow.slot, RunRow.target, RunRow.error_code)
+    about = (RunRow.run_id, RunRow.host, RunRow.verdict)
+    columns = (*about, RunRow.verb, RunRow.slot, RunRow.target, RunRow.error_code)
     documents = (cast(RunRow.error, String), cast(RunRow.result, String))
     inside = [column.icontains(text, autoescape=True) for column in (*columns, *documents)]
     unit = (AttemptRecord.serial, AttemptRecord.chip_id, AttemptRecord.operator)

@@ -44,11 +44,13 @@ STEP_ROLES: Final[dict[StepState, Role]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One way to look at a slot: at which time, with which signs, and whether keys act on it."""
+    """One way to look at a slot: at which time, with which signs, whether keys act on it, and whether the lot
+    hands out serial numbers."""
 
     now: float
     symbols: Symbols
     chosen: bool = False
+    hands_out: bool = False
 
 
 def card(slot: SlotView, look: Look, width: int, height: int) -> tuple[Spans, ...]:
@@ -119,7 +121,7 @@ def _facts(slot: SlotView, look: Look, width: int) -> list[Spans]:
     """The lines below a compact card's band."""
     if slot.phase in ("running", "asking", "stopping"):
         step = slot.current
-        title = wording.title_of(step) if step is not None else wording.phase_word(slot)
+        title = wording.title_of(step) if step is not None else wording.between(slot)
         count = wording.step_count(slot)
         time = wording.time_words(slot, look.now)
         half = max(width - len(time) - 2, 6)
@@ -131,7 +133,7 @@ def _facts(slot: SlotView, look: Look, width: int) -> list[Spans]:
         ]
     if slot.phase in ("done", "broken"):
         return _verdict_facts(slot, width)
-    return [((fitted(wording.idle_line(slot), width), "dim"),)]
+    return [((fitted(wording.idle_line(slot, hands_out=look.hands_out), width), "dim"),)]
 
 
 def _verdict_facts(slot: SlotView, width: int) -> list[Spans]:
@@ -178,14 +180,15 @@ def _body(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> list
 def _idle(slot: SlotView, look: Look, width: int, rows: int) -> list[Spans]:
     words = f"{sign_of(slot, look.symbols)} {wording.phase_word(slot)}"
     lines = [centred(words, width, "strong")]
-    lines += [centred(line, width, "dim") for line in wrapped(wording.idle_line(slot), width)]
+    told = wording.idle_line(slot, hands_out=look.hands_out)
+    lines += [centred(line, width, "dim") for line in wrapped(told, width)]
     above = max((rows - len(lines)) // 2, 0)
     return [padded((), width)] * above + lines
 
 
 def _working(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> list[Spans]:
     step = slot.current
-    title = wording.title_of(step) if step is not None else wording.phase_word(slot)
+    title = wording.title_of(step) if step is not None else wording.between(slot)
     spent = wording.elapsed(slot, look.now)
     whole = _("unit {elapsed}").format(elapsed=wording.clock(spent)) if spent is not None else ""
     state = f"{sign_of(slot, look.symbols)} {wording.phase_word(slot)}"
@@ -197,7 +200,7 @@ def _working(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> l
             padded(centred(line, width, band), width, band) for line in wrapped(_(slot.question.text), width)
         ]
     lines += [
-        ((fitted(title, width), "strong"),),
+        *_titles(title, slot.inner, width, rows - len(lines) - 2 - (slot.attempt > 1)),
         bar(slot, width, look.symbols),
         ends(((wording.time_words(slot, look.now), "plain"),), ((whole, "dim"),), width),
     ]
@@ -207,6 +210,20 @@ def _working(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> l
     if left > 2 and slot.steps:
         lines += [padded((), width), *_steps(slot, look, width, left - 1)]
     return lines
+
+
+def _titles(title: str, inner: str | None, width: int, rows: int) -> list[Spans]:
+    """The step's words, and below them those of its part that is going on, as far as there is room."""
+    told = f"  {wording.capital(_(inner))}" if inner else ""
+    part: list[Spans] = [((fitted(told, width), "plain"),)] if rows > 1 else []
+    room = max(rows - len(part), 1)
+    words = wrapped(title, width)
+    shown = (
+        words[:room]
+        if len(words) <= room
+        else [*words[: room - 1], fitted(" ".join(words[room - 1 :]), width)]
+    )
+    return [*(((line, "strong"),) for line in shown[:2]), *part]
 
 
 def _steps(slot: SlotView, look: Look, width: int, rows: int) -> list[Spans]:
@@ -246,7 +263,7 @@ def _standing(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> 
     keeps = {len(facts), *(keep for keep in (4, 3, 2) if keep < len(facts))}
     for keep in sorted(keeps, key=lambda keep: (-len(block_word(word, width, rows - keep - 3)), -keep)):
         big = _band(slot, look, band, width, rows - keep - 1)
-        if len(big) > 1:
+        if len(big) > 1 and (keep == len(facts) or block_word(word, width, rows - keep - 3)):
             return [*big, padded((), width), *facts[: rows - len(big) - 1]]
     return [*_band(slot, look, band, width, 1), *facts]
 

@@ -33,6 +33,8 @@ class Message:
     kind: Literal["hint", "info", "refused", "started"]
     text: str
     error: ErrorView | None = None
+    slot: str | None = None
+    """The slot whose run it speaks of: when that has ended, the message is over."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,8 @@ class Face:
     waiting: int = 0
     """Orders whose replies have not come."""
     seen_unfinished: bool = False
+    cleared: tuple[str, ...] = ()
+    """Remarks that were there when they were cleared."""
     scans_asked: dict[tuple[str, str], float] = field(default_factory=dict)
     """When each question for a scan was seen first, by slot and prompt."""
 
@@ -67,6 +71,13 @@ class Face:
     def slot(self) -> SlotView | None:
         """The chosen slot."""
         return next((slot for slot in self.state.slots if slot.name == self.chosen), None)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks of the line that came since they were cleared last."""
+        told, cleared = self.state.notices, self.cleared
+        known = next(n for n in range(len(cleared), -1, -1) if cleared[len(cleared) - n :] == told[:n])
+        return told[known:]
 
     @property
     def index(self) -> int:
@@ -112,9 +123,18 @@ class Face:
             self.chosen = state.slots[0].name
         for name in [n for n in self.proposals if n not in {s.name for s in state.slots if _may_begin(s)}]:
             del self.proposals[name]
+        self._drop_old_message(before)
         self._see_questions(before, now)
         self._choose_page()
         self._arm(now)
+
+    def _drop_old_message(self, before: dict[str, SlotView]) -> None:
+        """A message of a run is over when the run is."""
+        name = self.message.slot if self.message is not None else None
+        new, old = next((s for s in self.state.slots if s.name == name), None), before.get(name or "")
+        ended = new is not None and old is not None and new.phase != old.phase
+        if ended and new is not None and new.phase in ("done", "broken", "ready"):
+            self.message = None
 
     def _see_questions(self, before: dict[str, SlotView], now: float) -> None:
         asked = {(s.name, s.question.prompt): s for s in self.state.slots if s.question is not None}
@@ -218,7 +238,7 @@ class Face:
         return self._act(key.act, now)
 
     def _press_on_page(self, name: str, now: float) -> list[Order]:
-        if self.page == "help" and name in ("up", "down", "pageup", "pagedown"):
+        if self.page in ("help", "unfinished") and name in ("up", "down", "pageup", "pagedown"):
             self.scroll = max(self.scroll + {"up": -1, "down": 1, "pageup": -8, "pagedown": 8}[name], 0)
             return []
         if name == "f2" and self.page == "leave":
@@ -270,7 +290,7 @@ class Face:
             self.buffer.text = ""
             return []
         if not self.moment.asks:
-            self.message, self.aimed = None, False
+            self.message, self.aimed, self.cleared = None, False, self.state.notices
             return []
         if not self.armed.is_armed(now):
             return []
@@ -298,14 +318,16 @@ class Face:
         elif answer is not None:
             self._answered(answer)
         elif reply.text:
-            self.message = Message("info", reply.text)
+            self.message = Message(
+                "info", reply.text, slot=reply.order.slot if reply.order.act == "cancel" else None
+            )
         if reply.order.act == "pin" and reply.error is None:
             self._return()
         self._arm(now)
 
     def _answered(self, answer: ScanAnswer) -> None:
         kind: Literal["started", "info"] = "started" if answer.kind in ("started", "resumed") else "info"
-        self.message = Message(kind, answer_words(answer))
+        self.message = Message(kind, answer_words(answer), slot=answer.slot if kind == "started" else None)
         if answer.slot is not None:
             self.chosen, self.aimed = answer.slot, answer.kind == "slot-chosen"
         if answer.kind == "proposed" and answer.slot is not None:

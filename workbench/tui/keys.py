@@ -79,7 +79,7 @@ def _asked(moment: Moment) -> str:
 def _next(moment: Moment) -> str:
     if not moment.hands_out:
         return _("units of this lot are scanned")
-    if not any(slot.phase in ("ready", "done") for slot in moment.state.slots):
+    if not any(slot.phase in ("starting", "ready", "done") for slot in moment.state.slots):
         return _("no slot is free")
     return ""
 
@@ -125,7 +125,7 @@ TABLE: Final[tuple[Key, ...]] = (
         "escape",
         "no",
         N_("No"),
-        N_("Forgets what a scan proposed, answers a question with no, clears the field."),
+        N_("Forgets what a scan proposed, answers a question with no, clears field and remarks."),
         _asked,
     ),
     Key("f4", "next", N_("Next"), N_("Begins the next unit of a lot that hands out serial numbers."), _next),

@@ -65,7 +65,7 @@ def header(face: Face, place: Place) -> list[Spans]:
         lines.append(_lot(face, place))
     lines += [
         padded(((f" ! {fitted(notice, place.width - 4)}", "error"),), place.width)
-        for notice in state.notices[:2]
+        for notice in face.remarks[-2:]
     ]
     if place.height >= 34:
         lines.append(padded((), place.width))
@@ -147,7 +147,12 @@ def _grid(face: Face, place: Place, rows: int) -> list[Spans]:
     lines: list[Spans] = []
     for start in range(0, len(shown), grid.columns):
         cards = [
-            card(slot, Look(place.now, place.symbols, slot.name == face.chosen), grid.width, grid.height)
+            card(
+                slot,
+                Look(place.now, place.symbols, slot.name == face.chosen, face.hands_out),
+                grid.width,
+                grid.height,
+            )
             for slot in shown[start : start + grid.columns]
         ]
         lines += [tuple(span for one in row for span in one) for row in zip(*cards, strict=True)]
@@ -178,6 +183,18 @@ def _other(face: Face, place: Place, room: int) -> list[Spans]:
     big = block_word(title, width, min(room - len(lines) - 4, HEIGHT))
     head: list[Spans] = [((row, "run"),) for row in big] if big else [((title, "strong"),)]
     told = [*head, (), *lines]
+    if face.page == "unfinished" and len(told) + 2 > room:
+        return _scrolled(face, lines, (place.width - width) // 2, room)
     above = max((room - len(told)) // 3, 1)
     margin = " " * max((place.width - width) // 2, 2)
     return [(), *([()] * (above - 1)), *(((margin, "plain"), *line) for line in told)]
+
+
+def _scrolled(face: Face, lines: list[Spans], margin: int, room: int) -> list[Spans]:
+    """Lines of which not all have room: the arrows lead on, and the last row says so."""
+    shown = max(room - 1, 1)
+    face.scroll = min(face.scroll, max(len(lines) - shown, 0))
+    below = len(lines) - shown - face.scroll
+    more = _("The arrows up and down show the rest.") if below > 0 or face.scroll else ""
+    told = [((" " * margin, "plain"), *line) for line in lines[face.scroll : face.scroll + shown]]
+    return [*told, ((" " * margin, "plain"), (more, "strong"))]

@@ -6,8 +6,9 @@ from typing import Final
 
 from workbench.languages import N_, _, ngettext
 from workbench.station.line.state import ScanAnswer, SlotView, UnfinishedUnit
+from workbench.station.steps.titles import title_words
 from workbench.tui import wording
-from workbench.tui.drawn import Role, Spans, wrapped
+from workbench.tui.drawn import Role, Spans, fitted, wrapped
 from workbench.tui.face import Face, Page
 from workbench.tui.keys import TABLE, Key, why_not
 from workbench.tui.symbols import Symbols
@@ -122,11 +123,11 @@ def _proposal(answer: ScanAnswer, symbols: Symbols, width: int) -> list[Spans]:
         serial=answer.serial or "?", slot=answer.slot or "?"
     )
     lines: list[Spans] = [((f"{symbols.asking} {head}", "ask-band"),)]
-    final = [_(step.title) for step in answer.steps if step.irreversible]
+    final = [title_words(step.title) for step in answer.steps if step.irreversible]
     if final:
         told = _("Cannot be undone: {steps}.").format(steps=", ".join(final))
         lines += [((line, "error"),) for line in wrapped(told, width)[:2]]
-    steps = _("Steps: {steps}.").format(steps=", ".join(_(step.title) for step in answer.steps))
+    steps = _("Steps: {steps}.").format(steps=", ".join(title_words(step.title) for step in answer.steps))
     lines += [((line, "plain"),) for line in wrapped(steps if answer.steps else answer.text, width)]
     return lines
 
@@ -140,7 +141,9 @@ def _message(face: Face, symbols: Symbols, width: int) -> list[Spans]:
         return [((line, role),) for line in wrapped(f"{sign} {wording.sentence(message.text)}", width)]
     code = f" ({message.error.code})" if message.error is not None else ""
     head = _("Refused: {reason}").format(reason=wording.sentence(message.text))
-    lines: list[Spans] = [((f"{symbols.failed} {head}{code}", "error-band"),)]
+    sign = f"{symbols.failed} "
+    head = fitted(head, max(width - len(sign) - len(code), 20))
+    lines: list[Spans] = [((f"{sign}{head}{code}", "error-band"),)]
     if message.error is not None:
         action = _("What to do: {action}").format(action=wording.sentence(_(message.error.action)))
         lines += [((line, "strong"),) for line in wrapped(action, width)]
@@ -167,7 +170,7 @@ def _sentences(face: Face) -> list[str]:
         return [_("Scan your badge.")]
     if face.page == "unfinished":
         return [
-            _("The station was interrupted. These units were at work and are not finished:"),
+            _("The station was interrupted. These units were at work:"),
         ]
     if face.page == "pin":
         return [_("Type the engineer's PIN and press Enter. Units at work go on.")]
@@ -192,6 +195,8 @@ def _unit(unit: UnfinishedUnit, symbols: Symbols, width: int) -> list[Spans]:
 
 
 def _step_words(unit: UnfinishedUnit) -> str:
+    if unit.verdict in ("PASS", "FAIL"):
+        return wording.verdict_word(unit.verdict)
     if unit.during_step:
         told = _("interrupted during {step}").format(step=unit.during_step)
         return f"{told}, {_('which cannot be undone')}" if unit.irreversible else told
@@ -205,7 +210,11 @@ def help_lines(face: Face, width: int) -> list[Spans]:
     lines: list[Spans] = []
     slot = face.slot
     if slot is not None:
-        lines += [((line, "strong"),) for text in _about(slot) for line in wrapped(text, width)]
+        lines += [
+            ((line, "strong"),)
+            for text in _about(slot, hands_out=face.hands_out)
+            for line in wrapped(text, width)
+        ]
         lines += [(("  " + wording.step_line(step), "plain"),) for step in slot.steps]
         lines.append(())
     lines += [((line, "plain"),) for text in _how() for line in wrapped(text, width)]
@@ -219,7 +228,7 @@ def help_lines(face: Face, width: int) -> list[Spans]:
     return lines
 
 
-def _about(slot: SlotView) -> list[str]:
+def _about(slot: SlotView, *, hands_out: bool) -> list[str]:
     told = [_("Slot {slot}: {state}.").format(slot=slot.name, state=wording.phase_word(slot))]
     if slot.serial:
         told.append(
@@ -235,7 +244,7 @@ def _about(slot: SlotView) -> list[str]:
     if slot.phase in ("done", "broken"):
         told.append(_("What to do: {action}").format(action=wording.next_action(slot)))
     elif slot.phase in ("ready", "starting", "off"):
-        told.append(wording.idle_line(slot))
+        told.append(wording.idle_line(slot, hands_out=hands_out))
     return told
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from workbench.languages import N_, _
 from workbench.station.line.state import LineState, SlotView
+from workbench.station.steps.titles import title_words
 from workbench.tui import wording
 from workbench.tui.face import Face, Message
 from workbench.tui.keys import TABLE, Act
@@ -73,7 +74,8 @@ def slot_lines(slot: SlotView, now: float) -> list[str]:
     if slot.serial:
         words.append(slot.serial)
     if slot.current is not None:
-        words += [f"{wording.step_count(slot)}: {_(slot.current.title)}", wording.time_words(slot, now)]
+        words.append(f"{wording.step_count(slot)}: {title_words(slot.current.title)}")
+        words.append(wording.time_words(slot, now))
     told = [f"{slot.name}: {', '.join(word for word in words if word)}."]
     if slot.phase in ("done", "broken"):
         told += _explained(slot)
@@ -84,7 +86,7 @@ def slot_lines(slot: SlotView, now: float) -> list[str]:
 
 def unfinished_lines(state: LineState) -> list[str]:
     """What a crash or a power cut left."""
-    told = [_("The station was interrupted. These units were at work and are not finished:")]
+    told = [_("The station was interrupted. These units were at work:")]
     for unit in state.unfinished:
         where = f" ({unit.slot})" if unit.slot else ""
         told.append(f"{unit.serial}{where}: {wording.sentence(unit.state)}")
@@ -114,11 +116,11 @@ def proposal_lines(face: Face) -> list[str]:
             serial=answer.serial or "?", slot=answer.slot
         )
     ]
-    final = [_(step.title) for step in answer.steps if step.irreversible]
+    final = [title_words(step.title) for step in answer.steps if step.irreversible]
     if final:
         told.append("  " + _("Cannot be undone: {steps}.").format(steps=", ".join(final)))
     if answer.steps:
-        steps = ", ".join(_(step.title) for step in answer.steps)
+        steps = ", ".join(title_words(step.title) for step in answer.steps)
         told.append("  " + _("Steps: {steps}.").format(steps=steps))
     return told
 
@@ -138,7 +140,7 @@ def _slot_changes(old: SlotView | None, new: SlotView) -> list[str]:
         limit = (
             "" if step.limit_s is None else _(", at most {limit}").format(limit=wording.clock(step.limit_s))
         )
-        told.append(f"{new.name}: {new.serial}, {wording.step_count(new)}: {_(step.title)}{limit}.")
+        told.append(f"{new.name}: {new.serial}, {wording.step_count(new)}: {title_words(step.title)}{limit}.")
     elif new.phase != old.phase and new.question is None and new.phase != "running":
         told.append(f"{new.name}: {wording.phase_word(new)}.")
     return told

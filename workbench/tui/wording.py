@@ -11,6 +11,7 @@ from typing import Final
 from workbench.events import Verdict
 from workbench.languages import N_, _
 from workbench.station.line.state import LineState, LotView, Phase, ScanAnswer, SlotView, StepView
+from workbench.station.steps.titles import title_words
 
 PHASES: Final[dict[Phase, str]] = {
     "starting": N_("starting"),
@@ -58,7 +59,7 @@ def verdict_word(verdict: Verdict) -> str:
     return _(VERDICTS[verdict])
 
 
-def idle_line(slot: SlotView) -> str:
+def idle_line(slot: SlotView, *, hands_out: bool = False) -> str:
     """What a slot without a unit at work waits for."""
     if slot.phase == "starting":
         return _("The slot is being made ready.")
@@ -66,6 +67,8 @@ def idle_line(slot: SlotView) -> str:
         return _("This slot is not used.")
     if slot.present is False:
         return _("Empty. Put a unit in.")
+    if hands_out:
+        return _("Put a unit in and press F4.")
     if slot.present:
         return _("A unit is in. Scan its serial number.")
     return _("Put a unit in and scan its serial number.")
@@ -75,8 +78,9 @@ def next_action(slot: SlotView) -> str:
     """The next thing that the technician does here, once a verdict stands or the slot is out of order."""
     if slot.verdict == "PASS" and slot.phase == "done":
         return _("Take the unit out.")
-    if slot.error is not None:
-        return sentence(_(slot.error.action))
+    if slot.error is not None and slot.error.action:
+        told = sentence(_(slot.error.action))
+        return f"{told} {_('Then press F7.')}" if slot.phase == "broken" and "F7" not in told else told
     if slot.phase == "broken":
         return _("Look at the slot, then press F7.")
     if slot.verdict == "STOPPED":
@@ -92,6 +96,13 @@ def sentence(text: str) -> str:
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
 
 
+def between(slot: SlotView) -> str:
+    """What a unit's run does where none of its steps is running."""
+    if any(step.state not in ("waiting", "done-before") for step in slot.steps):
+        return _("Going on …")
+    return _("Beginning …")
+
+
 def step_count(slot: SlotView) -> str:
     """Which step of how many; empty where no plan is known."""
     total = len(slot.steps)
@@ -104,8 +115,12 @@ def step_count(slot: SlotView) -> str:
 
 def title_of(step: StepView) -> str:
     """A step's words, with a capital at the beginning."""
-    title = _(step.title)
-    return title[:1].upper() + title[1:]
+    return capital(title_words(step.title))
+
+
+def capital(text: str) -> str:
+    """`text` with a capital at the beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def step_line(step: StepView) -> str:

@@ -23,7 +23,7 @@ from workbench.station.line.presence import Presence
 from workbench.station.line.state import LineState, LotView
 from workbench.station.line.unfinished import unfinished_view
 from workbench.station.lots.office import Office
-from workbench.station.lots.values import Attempt, LotStats
+from workbench.station.lots.values import Attempt, LotStats, UnfinishedRun
 from workbench.station.verdicts import judge
 
 LOOK_EVERY_S: Final = 1.0
@@ -102,12 +102,12 @@ class Background:
         try:
             office = self._open()
             for ending in endings:
-                self._pace.add(time.monotonic())
+                self._count(ending)
                 if ending.died and ending.unit.run_id is not None:
                     office.finish(_attempt(self._layout, ending))
             report = office.sync()
             stats = office.stats()
-            unfinished = tuple(unfinished_view(run) for run in office.unfinished())
+            left = office.unfinished(living=True)
         except Exception as exc:
             error = judge(exc).error
             self._display.change(lambda state: replace(state, database="lost"))
@@ -118,7 +118,7 @@ class Background:
         def change(state: LineState) -> LineState:
             lot = _lot_view(state.lot, stats, pace)
             at_work = {s.serial for s in state.slots if s.phase in moves.BUSY}
-            shown = tuple(unit for unit in unfinished if unit.serial not in at_work)
+            shown = tuple(unfinished_view(run) for run in left if _is_left(run, state, at_work))
             return replace(
                 state, lot=lot, unfinished=shown, database=office.database, reserved=office.reserved
             )
@@ -126,6 +126,10 @@ class Background:
         self._display.change(change)
         for conflict in report.conflicts:
             self._display.note(conflict)
+
+    def _count(self, ending: Ending) -> None:
+        now = time.monotonic()
+        self._pace.add(now - (ending.view.elapsed_s or 0.0), now)
 
     def _open(self) -> Office:
         if self._office is None:
@@ -153,6 +157,13 @@ def _lot_view(old: LotView | None, stats: LotStats | None, pace: float | None) -
         attempted=stats.attempted,
         units_per_hour=_rounded(pace),
     )
+
+
+def _is_left(run: UnfinishedRun, state: LineState, at_work: set[str | None]) -> bool:
+    """Whether the unit is an earlier line's: one of a living process is where its slot waits for that."""
+    if run.serial in at_work:
+        return False
+    return not run.ending or any(s.name == run.slot and s.phase == "starting" for s in state.slots)
 
 
 def _rounded(pace: float | None) -> float | None:

@@ -11,6 +11,7 @@ from workbench.boards.bench import Bench, Slot
 from workbench.boards.lease_record import MAX_TEXT
 from workbench.boards.leases import SlotLeased, default_owner, lease
 from workbench.languages import _
+from workbench.station.labels.layout import layout_of
 from workbench.station.line.desk import Desk
 from workbench.station.line.errors import LineBusy
 from workbench.station.line.latch import latched
@@ -39,6 +40,7 @@ class Layout:
     proposes   units wait for a confirmation
     sign_in    units begin only when somebody has signed in
     attended   somebody is there to answer what a run asks
+    rma        ID of the RMA by which the one unit of this line takes over label or chip of another one
     """
 
     bench: Bench
@@ -51,6 +53,7 @@ class Layout:
     sign_in: bool
     operator: str | None
     attended: bool = True
+    rma: str | None = None
 
     def desks(self) -> list[Desk]:
         """A desk for each slot, without a process."""
@@ -89,10 +92,15 @@ def lay_out(
     station: str | None,
     sign_in: bool | None,
     attended: bool,
+    rma: str | None = None,
 ) -> Layout:
-    """Raises SlotUnknown, RecipeImpossible, LotForOtherRecipe, StationFileInvalid."""
+    """Raises SlotUnknown, RecipeImpossible, LotForOtherRecipe, LabelLayoutInvalid,
+    StationFileInvalid.
+    """
     lot = lot_without_file(recipe) if lot is None else lot
     refuse_foreign_lot(lot, recipe)
+    if lot.path is not None:
+        layout_of(lot.label, lot.path)
     check = check_recipe(recipe, bench)
     refuse_impossible(check)
     file = load_station(bench.folder).station
@@ -108,6 +116,7 @@ def lay_out(
         sign_in=file.sign_in if sign_in is None else sign_in,
         operator=operator,
         attended=attended,
+        rma=rma,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, Self, assert_never
 
@@ -84,15 +84,17 @@ class Line:
         station: str | None = None,
         sign_in: bool | None = None,
         attended: bool = True,
+        rma: str | None = None,
         heard: Sequence[Heard] = (),
         grace_s: float = GRACE_S,
     ) -> Self:
         """Takes the bench's line for this process.  `slots`: names, default all that fit the recipe.
 
         `sign_in`: units begin only when somebody has signed in; this and `station` are by default what the
-        bench's station.toml says.  `heard` are told every event of every run with its slot's name, in a
-        thread of the line.  `grace_s`: how long after a limit a hanging process is killed. Raises LineBusy
-        (says who has it), SlotUnknown, RecipeImpossible, LeaseFolderUnusable, and what `Office.open`
+        bench's station.toml says.  `rma`: see `StepContext`, for a line of one unit.  `heard` are told every
+        event of every run with its slot's name, in a thread of the line.  `grace_s`: how long after a limit a
+        hanging process is killed.  Raises LineBusy (says who has it), SlotUnknown, RecipeImpossible,
+        LabelLayoutInvalid, LeaseFolderUnusable, and what `Office.open`
         raises.  The slots' processes start behind it, one after the other (phase "starting").
         """
         layout = lay_out(
@@ -104,6 +106,7 @@ class Line:
             station=station,
             sign_in=sign_in,
             attended=attended,
+            rma=rma,
         )
         with ExitStack() as stack:
             take_line(bench, recipe, stack)
@@ -224,6 +227,9 @@ class Line:
         call does nothing.
         """
         with self._close_lock:
+            if self._layout.attended:
+                with suppress(WorkbenchError):
+                    self._office.saw_unseen()
             self._crew.close(timeout_s)
             self._background.close()
             self._publisher.close()
@@ -294,7 +300,10 @@ class Line:
         except Exception as exc:
             return _refused(serial, judge(exc).error, slot)
         order = UnitOrder(
-            serial=serial, operator=self._display.state().operator, attended=self._layout.attended
+            serial=serial,
+            operator=self._display.state().operator,
+            attended=self._layout.attended,
+            rma=self._layout.rma,
         )
         if not self._crew.begin(slot, order, steps):
             self._put_back(serial)

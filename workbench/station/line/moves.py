@@ -69,13 +69,14 @@ def ended(view: SlotView, error: ErrorView, now: float) -> SlotView:
         elapsed_s=elapsed_s,
         question=None,
         progress=None,
+        inner=None,
         steps=steps,
     )
 
 
 def broken(view: SlotView, error: ErrorView) -> SlotView:
     """Nothing begins here until a person has looked; verdict and serial number stay to be seen."""
-    return replace(view, phase="broken", error=error, question=None, progress=None)
+    return replace(view, phase="broken", error=error, question=None, progress=None, inner=None)
 
 
 def restarted(view: SlotView) -> SlotView:

@@ -11,15 +11,21 @@ class Pace:
     """The finished units of the last hour of work, by monotonic times."""
 
     def __init__(self) -> None:
-        self._ends: list[float] = []
+        self._units: list[tuple[float, float]] = []
 
-    def add(self, now: float) -> None:
-        """A unit was finished."""
-        self._ends.append(now)
+    def add(self, began: float, ended: float) -> None:
+        """A unit was finished: when it was begun, and when it ended."""
+        self._units.append((began, ended))
 
     def per_hour(self, now: float) -> float | None:
-        """Units an hour between the first and the last end of the last hour; None before the second."""
-        self._ends = [end for end in self._ends if now - end <= HOUR_S]
-        if len(self._ends) < 2 or self._ends[-1] <= self._ends[0]:
+        """Units an hour from the first begin within the last hour to the last end; None before the second
+        unit.
+
+        Between the ends alone, units that end together would count as finished in no time.
+        """
+        self._units = [unit for unit in self._units if now - unit[1] <= HOUR_S]
+        if len(self._units) < 2:
             return None
-        return (len(self._ends) - 1) * HOUR_S / (self._ends[-1] - self._ends[0])
+        first = max(min(began for began, _ended in self._units), now - HOUR_S)
+        last = max(ended for _began, ended in self._units)
+        return None if last <= first else len(self._units) * HOUR_S / (last - first)

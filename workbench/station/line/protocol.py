@@ -19,11 +19,14 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitOrder:
-    """Run the plan on a unit.  `operator`: who works; `attended`: somebody is there to answer questions."""
+    """Run the plan on a unit.  `operator`: who works; `attended`: somebody is there to answer questions;
+    `rma`: ID of the RMA by which the unit takes over the label or chip of another one.
+    """
 
     serial: str
     operator: str | None = None
     attended: bool = True
+    rma: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,16 +85,18 @@ def _step_view(step: Data) -> StepView:
 
 
 def _step_started(view: SlotView, event: Data, now: float) -> SlotView:
-    """Steps within a step are not shown: the plan's own is running then."""
+    """A step within the plan's own, STEP/PART, is its inner part; others are not shown."""
     if view.current is not None:
-        return view
+        inner = str(event["title"])[:MAX_NOTE_CHARS]
+        part = str(event["step"]).startswith(f"{view.current.step}/")
+        return replace(view, inner=inner, progress=None) if part else view
     waiting = [i for i, s in enumerate(view.steps) if s.step == event["step"] and s.state == "waiting"]
     again = [i for i, s in enumerate(view.steps) if s.step == event["step"] and s.elapsed_s is not None]
     index = waiting[0] if waiting else again[-1] if again else None
     if index is None:
         return view
     step = replace(view.steps[index], state="running", began=now, elapsed_s=None)
-    return replace(view, steps=_with(view.steps, index, step), progress=None)
+    return replace(view, steps=_with(view.steps, index, step), progress=None, inner=None)
 
 
 def _step_finished(view: SlotView, event: Data, now: float) -> SlotView:
@@ -104,8 +106,9 @@ def _step_finished(view: SlotView, event: Data, now: float) -> SlotView:
             ended = replace(step, state=state, elapsed_s=float(event["elapsed_s"]))
             phase: Phase = "running" if view.phase == "asking" else view.phase
             steps = _with(view.steps, index, ended)
-            return replace(view, steps=steps, progress=None, question=None, phase=phase)
-    return view
+            return replace(view, steps=steps, progress=None, inner=None, question=None, phase=phase)
+    part = view.current is not None and str(event["step"]).startswith(f"{view.current.step}/")
+    return replace(view, progress=None, inner=None) if part else view
 
 
 def _progress(view: SlotView, event: Data, now: float) -> SlotView:
@@ -151,6 +154,7 @@ def _run_finished(view: SlotView, event: Data, now: float) -> SlotView:
         elapsed_s=float(event["elapsed_s"]),
         question=None,
         progress=None,
+        inner=None,
         steps=steps,
         fingerprint=str(fingerprint) if fingerprint else view.fingerprint,
     )

@@ -207,8 +207,13 @@ def _slot_for(serial: str, state: LineState, situation: Situation) -> ForUnit | 
             return Refused(err.ScanOfNoSlot(_("this line has no slot {slot}").format(slot=meant)))
         refusal = slot_refusal(view)
         return ForUnit(meant, serial) if refusal is None else Refused(refusal)
+    left = _slot_left_in(serial, state)
+    if left is not None:
+        refusal = slot_refusal(left)
+        return ForUnit(left.name, serial) if refusal is None else Refused(refusal)
     free = [s for s in state.slots if s.phase in _FREE and not _elsewhere_proposed(s, serial, situation)]
-    ranked = sorted(free, key=lambda view: _rank(view, serial, situation))
+    lie_in = {unit.slot for unit in state.unfinished}
+    ranked = sorted(free, key=lambda view: (view.name in lie_in, _rank(view, serial, situation)))
     if not ranked:
         return None
     first = _rank(ranked[0], serial, situation)
@@ -217,6 +222,12 @@ def _slot_for(serial: str, state: LineState, situation: Situation) -> ForUnit | 
         what = _("slots {slots} hold finished units, and it is not clear which one was taken out")
         return Refused(err.SlotUnclear(what.format(slots=names)))
     return ForUnit(ranked[0].name, serial)
+
+
+def _slot_left_in(serial: str, state: LineState) -> SlotView | None:
+    """Where an earlier run left this unit; None where it was finished, or its slot is not of this line."""
+    name = next((u.slot for u in state.unfinished if _same(u.serial, serial)), None)
+    return next((s for s in state.slots if s.name == name and s.phase != "off"), None)
 
 
 def _elsewhere_proposed(view: SlotView, serial: str, situation: Situation) -> bool:

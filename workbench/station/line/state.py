@@ -63,9 +63,10 @@ class ErrorView:
 class SlotView:
     """One slot.  `progress` is (done, total, unit) of the running step, total 0 where it is not known.
 
-    `verdict`, `error` and `serial` of a finished unit stay until the next unit begins here or the unit is
-    taken out.  `present`: whether a board was seen in the slot, None where nothing tells.  `generation`
-    counts the slot's processes: above 1 it was restarted.
+    `inner`: the words of the part of the running step that is going on, where it tells its parts; `progress`
+    is of that part then.  `verdict`, `error` and `serial` of a finished unit stay until the next unit begins
+    here or the unit is taken out.  `present`: whether a board was seen in the slot, None where nothing tells.
+    `generation` counts the slot's processes: above 1 it was restarted.
     """
 
     name: str
@@ -75,6 +76,7 @@ class SlotView:
     attempt: int = 0
     run_id: str | None = None
     steps: tuple[StepView, ...] = ()
+    inner: str | None = None
     progress: tuple[int, int, str] | None = None
     began: float | None = None
     elapsed_s: float | None = None
@@ -115,8 +117,8 @@ class LotView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedUnit:
-    """A unit that an earlier process left in the middle.  `state` in words: what is known of it, and
-    `action`: what to do now."""
+    """A unit that an earlier process left in the middle, or finished when nobody saw it (then with
+    `verdict`).  `state` in words: what is known of it, and `action`: what to do now."""
 
     serial: str
     slot: str | None
@@ -125,6 +127,7 @@ class UnfinishedUnit:
     irreversible: bool
     state: str
     action: str
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def unfinished_view(run: UnfinishedRun) -> UnfinishedUnit:
     """What is known of the unit, and what to do with it now."""
     progress = run.progress
+    state, action = _now(run)
     after = progress.finished[-1] if progress.finished else None
     return UnfinishedUnit(
         serial=run.serial,
@@ -21,9 +22,31 @@ def unfinished_view(run: UnfinishedRun) -> UnfinishedUnit:
         after_step=after,
         during_step=progress.during,
         irreversible=progress.irreversible,
-        state=_state(after, progress.during, irreversible=progress.irreversible),
-        action=_action(progress.during, irreversible=progress.irreversible),
+        state=state,
+        action=action,
+        verdict=run.verdict,
     )
+
+
+def _now(run: UnfinishedRun) -> tuple[str, str]:
+    """Its state, and what to do."""
+    progress = run.progress
+    after = progress.finished[-1] if progress.finished else None
+    if run.ending:
+        return (
+            _("the program that was ended still does its step"),
+            _("wait: it stops by itself after this step"),
+        )
+    if run.verdict == "PASS":
+        return _("it passed while no screen showed it"), _("take the unit out")
+    if run.verdict == "FAIL":
+        told = _("it failed while no screen showed it ({code})").format(code=run.error_code or "?")
+        return told, _("take the unit out, and put it where faulty units go")
+    state = _state(after, progress.during, irreversible=progress.irreversible)
+    if run.verdict == "ERROR":
+        told = _("the station failed while no screen showed it ({code})").format(code=run.error_code or "?")
+        state = f"{told}; {state}"
+    return state, _action(progress.during, irreversible=progress.irreversible)
 
 
 def _state(after: str | None, during: str | None, *, irreversible: bool) -> str:
@@ -39,5 +62,7 @@ def _state(after: str | None, during: str | None, *, irreversible: bool) -> str:
 
 def _action(during: str | None, *, irreversible: bool) -> str:
     if during is not None and irreversible:
-        return _("put the unit into its slot and scan it: the unit is looked at before anything is done")
-    return _("put the unit into its slot and scan it: it goes on from there")
+        return _(
+            "put the unit into its slot, scan or type its number: it is looked at before anything is done"
+        )
+    return _("put the unit into its slot, scan or type its number: it goes on from there")

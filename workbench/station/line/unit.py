@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from workbench.boards.bench import Bench, Slot, load_bench
 from workbench.errors import WorkbenchError
+from workbench.events import Verdict
 from workbench.station.line.answers import LineAnswers
 from workbench.station.line.process import Place
 from workbench.station.line.progress_filter import ProgressFilter
@@ -51,8 +52,13 @@ class Workplace:
         office = Office.open(bench.folder, recipe, lot, station=place.station)
         return cls(bench, bench.slot(place.slot), recipe, lot, office, place.station)
 
-    def carry_out(self, order: UnitOrder, answers: LineAnswers, tell: Tell) -> None:
-        """The unit, from the run's first event to its verdict.  Raises only where no run could begin."""
+    def carry_out(
+        self, order: UnitOrder, answers: LineAnswers, tell: Tell, is_seen: Callable[[Verdict], bool]
+    ) -> None:
+        """The unit, from the run's first event to its verdict.  Raises only where no run could begin.
+
+        `is_seen`: whether somebody works the line who learns of that verdict.
+        """
         self.recipe.refuse_changed()
         told = _Teller(tell)
         run = Run.begin(
@@ -78,7 +84,8 @@ class Workplace:
         finally:
             try:
                 if begun is not None and run.verdict is not None:
-                    self.office.finish(self._attempt(run, begun, order, began, time.monotonic() - clock))
+                    attempt = self._attempt(run, begun, order, began, time.monotonic() - clock)
+                    self.office.finish(attempt, seen=is_seen(run.verdict))
             finally:
                 told.end()
 
@@ -99,6 +106,7 @@ class Workplace:
             attempt=begun.attempt,
             station=self.station,
             label=self.lot.label,
+            rma=order.rma,
         )
 
     def _attempt(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import importlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -51,6 +52,12 @@ class Reporter:
         with self._lock, suppress(OSError):
             self._line.sendall(encode_report(report))
 
+    def is_heard(self) -> bool:
+        """Whether the line's end of the socket is open."""
+        poll = select.poll()
+        poll.register(self._line, 0)
+        return not any(event & select.POLLHUP for _fd, event in poll.poll(0))
+
 
 def main() -> None:
     """The process."""
@@ -86,7 +93,12 @@ def _work(place: Place, inbox: Inbox, say: Reporter) -> None:
     while (order := inbox.next_unit()) is not None:
         answers = inbox.begin(attended=order.attended)
         try:
-            workplace.carry_out(order, answers, lambda event: say(Report(kind="event", event=event)))
+            workplace.carry_out(
+                order,
+                answers,
+                lambda event: say(Report(kind="event", event=event)),
+                lambda verdict: say.is_heard() and not (inbox.is_over and verdict == "STOPPED"),
+            )
         except WorkbenchError as error:  # no run could begin, and so none has told it
             say(Report(kind="refused", error=error.as_dict()))
         say(Report(kind="idle"))

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Self
@@ -179,6 +179,7 @@ class LocalStore:
                 unit = unit.after(before)
             self._put(write, unit)
             self._count(write)
+            write("DELETE FROM unseen WHERE serial_key = ?", compared(unit.serial))
         return before
 
     def confirm(self, unit: LocalUnit) -> None:
@@ -240,8 +241,8 @@ class LocalStore:
 
     # --- outbox -------------------------------------------------------------------------------------------
 
-    def finish(self, attempt: Attempt) -> None:
-        """The run has ended; kept until the shared database was told."""
+    def finish(self, attempt: Attempt, *, seen: bool = True) -> None:
+        """The run has ended; kept until the shared database was told.  `seen`: somebody learns of it."""
         with self._writing() as write:
             write(
                 "INSERT OR IGNORE INTO outbox (run_id, serial_key, lot, attempt) VALUES (?, ?, ?, ?)",
@@ -250,8 +251,28 @@ class LocalStore:
             unit = self.unit(attempt.serial)
             if unit is None or unit.run_id != attempt.run_id or unit.state != "in-work":
                 return
+            if not seen:
+                write(
+                    "INSERT OR REPLACE INTO unseen (serial_key, run_id, attempt, result) VALUES (?, ?, ?, ?)",
+                    compared(attempt.serial), attempt.run_id, unit.attempt, encode(attempt),
+                )  # fmt: skip
             state = "passed" if attempt.verdict == "PASS" else "ended"
             write("UPDATE units SET state = ? WHERE serial_key = ?", state, compared(attempt.serial))
+
+    def unseen(self) -> list[tuple[int, Attempt]]:
+        """Runs whose end nobody saw, with the attempt's number; damaged ones are left out."""
+        found = []
+        for row in self._read("SELECT attempt, result FROM unseen").fetchall():
+            with suppress(ValueError, TypeError, KeyError):
+                found.append((int(row["attempt"]), decode(row["result"])))
+        return found
+
+    def saw(self) -> None:
+        """Ends that nobody saw were shown; units that are to be gone on with are shown again."""
+        with self._writing() as write:
+            for _number, attempt in self.unseen():
+                if attempt.verdict in ("PASS", "FAIL"):
+                    write("DELETE FROM unseen WHERE run_id = ?", attempt.run_id)
 
     def take_waiting(self) -> list[Attempt]:
         """What the shared database is told now, the oldest first; nothing of units that are in work.

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from workbench.station.lots.errors import LocalStoreUnusable
 
-VERSION: Final = 1
+VERSION: Final = 2
 _TABLES: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE lots (lot TEXT PRIMARY KEY, rule_sha256 TEXT NOT NULL)",
@@ -26,6 +26,10 @@ _TABLES: Final = (
         n INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE, serial_key TEXT NOT NULL,
         lot TEXT NOT NULL, attempt TEXT NOT NULL)""",
     "CREATE INDEX outbox_serial_key ON outbox (serial_key)",
+)
+_SINCE_1: Final = (
+    """CREATE TABLE unseen (
+        serial_key TEXT PRIMARY KEY, run_id TEXT NOT NULL, attempt INTEGER NOT NULL, result TEXT NOT NULL)""",
 )
 
 
@@ -54,9 +58,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                 f"{path} was made by a newer workbench", action="update this workbench, or move the file away"
             )
         if found < VERSION:
-            for table in _TABLES:
+            for table in (*(_TABLES if found == 0 else ()), *_SINCE_1):
                 connection.execute(table)
-            connection.execute("INSERT INTO meta VALUES ('id', ?), ('version', '0')", (uuid4().hex,))
+            if found == 0:
+                connection.execute("INSERT INTO meta VALUES ('id', ?), ('version', '0')", (uuid4().hex,))
             connection.execute(f"PRAGMA user_version={VERSION}")
         connection.execute("COMMIT")
     except BaseException:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Engine, Row, event, insert, or_, select, update
+from sqlalchemy import Engine, Row, insert, or_, select, update
 
 from workbench.database.engine import library_errors
 from workbench.identity.labels import compared
@@ -63,8 +63,6 @@ class Lots:
         """`holder`: ID of the station's own file, for which numbers are reserved; default: its name."""
         self._engine = engine
         self._who = Who(station=station, holder=holder or f"station:{station}")
-        if engine.dialect.name == "postgresql":
-            event.listen(engine, "begin", _be_durable)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -228,7 +226,7 @@ class Lots:
         """The unit with all that was tried with it.  Raises SerialUnknown."""
         with library_errors(self._engine.url), self._engine.connect() as connection:
             row = _row(connection, serial)
-            tried = attempts.attempts_of(connection, row.serial_key)
+            tried = attempts.attempts_of(connection, row.serial_key) if row.attempts else []
             return UnitHistory(
                 unit=rows.unit_row(row), attempts=tuple(rows.attempt_row(one) for one in tried)
             )
@@ -320,7 +318,3 @@ def _locked(connection: Connection, serial: str) -> tuple[Row[Any], Row[Any]]:
 
 def _bounded(limit: int) -> int:
     return max(0, min(limit, MAX_ROWS))
-
-
-def _be_durable(connection: Connection) -> None:
-    connection.exec_driver_sql("SET LOCAL synchronous_commit = on")

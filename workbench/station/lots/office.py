@@ -204,29 +204,40 @@ class Office:
         """The step ended in another verdict."""
         self._store.step_failed(serial, step, facts)
 
-    def finish(self, attempt: Attempt) -> None:
+    def finish(self, attempt: Attempt, *, seen: bool = True) -> None:
         """The run has ended: on this station's disk when this returns, and in the shared database as soon as
-        it is there.  Idempotent by run ID.
+        it is there.  Idempotent by run ID.  `seen`: somebody works the line and learns of it.
         """
-        self._store.finish(attempt)
+        self._store.finish(attempt, seen=seen)
         self._tell()
 
-    def unfinished(self) -> tuple[UnfinishedRun, ...]:
-        """Units that a run of this station began and did not end: after a crash or a power cut."""
-        found = [unit for unit in self._store.units() if unit.state == "in-work"]
-        return tuple(
-            UnfinishedRun(
-                serial=unit.serial,
-                lot=unit.lot,
-                run_id=unit.run_id,
-                slot=unit.slot,
-                attempt=unit.attempt,
-                operator=unit.operator,
-                began_at=datetime.fromtimestamp(unit.began, UTC),
-                progress=unit.progress,
-            )
-            for unit in found
-            if not is_alive(unit.process)
+    def unfinished(self, *, living: bool = False) -> tuple[UnfinishedRun, ...]:
+        """Units that a run of this station began and did not end, after a crash or a power cut, and such as
+        ended when nobody worked the line.  `living`: also those that a process works on now.
+        """
+        units = [unit for unit in self._store.units() if unit.state == "in-work"]
+        alive = {unit.run_id for unit in units if is_alive(unit.process)}
+        left = [_left(unit, ending=unit.run_id in alive) for unit in units]
+        unseen = [self._unseen(number, attempt) for number, attempt in self._store.unseen()]
+        return tuple(run for run in (*left, *unseen) if living or not run.ending)
+
+    def saw_unseen(self) -> None:
+        """The line's face has shown what ended when nobody worked it."""
+        self._store.saw()
+
+    def _unseen(self, number: int, attempt: Attempt) -> UnfinishedRun:
+        unit = self._store.unit(attempt.serial)
+        return UnfinishedRun(
+            serial=attempt.serial,
+            lot=attempt.lot,
+            run_id=attempt.run_id,
+            slot=attempt.slot or "",
+            attempt=number,
+            operator=attempt.operator,
+            began_at=attempt.started_at,
+            progress=unit.progress if unit is not None else Progress(),
+            verdict=attempt.verdict,
+            error_code=attempt.error_code,
         )
 
     # --- the shared database ------------------------------------------------------------------------------
@@ -370,6 +381,20 @@ class Office:
             raise SerialInWork(
                 _("unit {serial} is in work in slot {slot}").format(serial=serial, slot=known.slot)
             )
+
+
+def _left(unit: LocalUnit, *, ending: bool) -> UnfinishedRun:
+    return UnfinishedRun(
+        serial=unit.serial,
+        lot=unit.lot,
+        run_id=unit.run_id,
+        slot=unit.slot,
+        attempt=unit.attempt,
+        operator=unit.operator,
+        began_at=datetime.fromtimestamp(unit.began, UTC),
+        progress=unit.progress,
+        ending=ending,
+    )
 
 
 def _wish(unit: LocalUnit, recipe: Recipe) -> Attempt:

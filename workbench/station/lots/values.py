@@ -187,7 +187,12 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedRun:
-    """A unit that a run of this station began and did not end.  `began_at`: by this machine's clock."""
+    """A unit that a run of this station began and did not end, or whose end nobody saw.
+
+    began_at   by this machine's clock
+    ending     its process lives and works on it
+    verdict    how the run ended when nobody worked the line any more; None where it did not end
+    """
 
     serial: str
     lot: str
@@ -197,3 +202,6 @@ class UnfinishedRun:
     operator: str | None
     began_at: datetime
     progress: Progress
+    ending: bool = False
+    verdict: Verdict | None = None
+    error_code: str | None = None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.boards.target import Target
     from workbench.station.steps.plan import PlannedStep
 
+_LABEL: Final = "label-layout-invalid"
 _MAX_SLOTS: Final = 8
 """Slots of which an error tells why they do not fit."""
 
@@ -79,6 +80,7 @@ def check_recipe(recipe: Recipe, bench: Bench) -> RecipeCheck:
     problems = (
         *_missing(recipe),
         *_of_plans(found),
+        *_of_label(recipe),
         *_of_permissions(recipe, irreversible),
         *_of_production(recipe),
         *_of_slots(recipe, slots, is_planned=bool(plan)),
@@ -154,10 +156,21 @@ def _folders(recipe: Recipe) -> Iterator[tuple[str, Path | None]]:
 def _of_plans(found: dict[str, _OnTarget]) -> Iterator[Problem]:
     told: set[str] = set()
     for name, on in found.items():
-        if on.error is not None and on.error.what not in told:
+        if on.error is not None and on.error.code != _LABEL and on.error.what not in told:
             told.add(on.error.what)
             key = "recipe.target" if on.target is None else "plan"
             yield Problem(key, name, f"{on.error.what} ({on.error.action})")
+
+
+def _of_label(recipe: Recipe) -> Iterator[Problem]:
+    """The layout, whether or not the plan prints: a person may, with `workbench label print`."""
+    from workbench.station.labels.errors import LabelLayoutInvalid
+    from workbench.station.labels.layout import layout_of
+
+    try:
+        layout_of(recipe.label, recipe.path)
+    except LabelLayoutInvalid as error:
+        yield from error.problems
 
 
 def _of_permissions(recipe: Recipe, irreversible: tuple[PlannedStep, ...]) -> Iterator[Problem]:

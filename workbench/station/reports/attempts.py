@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, Row, Select, func, select
+from sqlalchemy import Engine, Row, Select, exists, func, select, union
 
 from workbench.database.engine import library_errors
 from workbench.identity.labels import compared
@@ -42,8 +42,8 @@ class LotFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitFacts:
-    """What the database knows of a unit; `others` are runs that saw the unit's chip, but belong to no lot:
-    repairs, trials, whatever was done by hand."""
+    """What the database knows of a unit; `others` are runs that saw the unit's chip or name it, but belong to
+    no lot: repairs, trials, whatever was done by hand."""
 
     serial: str
     lot: str
@@ -97,7 +97,7 @@ def unit_facts(engine: Engine, serial: str) -> UnitFacts:
             raise SerialUnknown(f"there is no unit '{serial[:80]}'")
         runs = [_run(found) for found in connection.execute(_ended().where(ATTEMPTS.c.serial_key == key))]
         chips = {run.chip_id for run in runs if run.chip_id} | ({row.chip_id} if row.chip_id else set())
-        others = connection.execute(_others(chips)).all() if chips else []
+        others = connection.execute(_others(key, chips)).all()
         return UnitFacts(
             serial=row.serial,
             lot=row.lot_id,
@@ -119,12 +119,15 @@ def _ended() -> Select[Any]:
     return query.where(ATTEMPTS.c.verdict.is_not(None)).order_by(ATTEMPTS.c.started_at, ATTEMPTS.c.number)
 
 
-def _others(chips: set[str]) -> Select[Any]:
-    """Runs without an attempt that saw one of the chips."""
-    value = ObservationRow.value["value"].as_string()
-    saw = select(ObservationRow.run_id).where(ObservationRow.what == "chip-id", value.in_(sorted(chips)))
-    query = select(RunRow.__table__).where(RunRow.run_id.in_(saw))
-    query = query.where(RunRow.run_id.not_in(select(ATTEMPTS.c.run_id)))
+def _others(key: str, chips: set[str]) -> Select[Any]:
+    """Runs without an attempt that saw one of the chips, or name the unit in their result."""
+    wanted = sorted({chip.lower() for chip in chips})
+    saw = select(ObservationRow.run_id).where(
+        ObservationRow.what == "chip-id", ObservationRow.text.in_(wanted)
+    )
+    named = select(RunRow.run_id).where(RunRow.serial_key == key)
+    query = select(RunRow.__table__).where(RunRow.run_id.in_(union(saw, named)))
+    query = query.where(~exists().where(ATTEMPTS.c.run_id == RunRow.run_id))
     return query.order_by(RunRow.started_at).limit(MAX_OTHER_RUNS)
 
 

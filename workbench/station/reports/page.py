@@ -34,21 +34,26 @@ class Maker:
 
 
 class LastRuns:
-    """Each unit's last run and how many it had; taken run by run while something else counts them."""
+    """How many runs each unit had, and the last one where it did not pass; taken run by run while something
+    else counts them.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[UnitRun, int]] = {}
+        self._counts: dict[str, int] = {}
+        self._not_passed: dict[str, UnitRun] = {}
 
     def take(self, run: UnitRun) -> None:
         """One more run, after the unit's earlier ones."""
         key = run.unit.casefold()
-        count = self._last[key][1] if key in self._last else 0
-        self._last[key] = (run, count + 1)
+        self._counts[key] = self._counts.get(key, 0) + 1
+        if run.verdict == "PASS":
+            self._not_passed.pop(key, None)
+        else:
+            self._not_passed[key] = run
 
     def not_passed(self) -> list[tuple[UnitRun, int]]:
-        """Units whose last run did not pass, by their names."""
-        left = ((key, last) for key, last in self._last.items() if last[0].verdict != "PASS")
-        return [last for _, last in sorted(left, key=lambda item: item[0])]
+        """Units whose last run did not pass, with the number of their runs, by their names."""
+        return [(self._not_passed[key], self._counts[key]) for key in sorted(self._not_passed)]
 
 
 def count_lot(runs: Iterable[UnitRun]) -> tuple[Statistics, LastRuns]:

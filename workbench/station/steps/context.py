@@ -75,6 +75,7 @@ class StepContext:
     held        the slot, which this run holds until its last step is done
     chip_id     who the unit is, as it was identified when the run began; None where the slot cannot tell
     station     this station's ID, label: the lot's [label] table, None for the recipe's
+    rma         ID of the RMA by which the unit takes over the label or chip of another one
     resumed     an earlier run ended in the middle of this very step
     state       what is known of the unit, in words, said where the step is cut short: a step sets it before
                 and after it changes the unit
@@ -95,6 +96,7 @@ class StepContext:
     operator: str | None = None
     station: str = ""
     label: Mapping[str, Any] | None = None
+    rma: str | None = None
     resumed: bool = False
     state: str = UNTOUCHED
     keep: Callable[[], None] = lambda: None

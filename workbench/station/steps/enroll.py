@@ -96,12 +96,12 @@ class Enroll(Step[NoOptions]):
 def refuse_other_unit(ctx: StepContext, wanted: Wanted) -> None:
     """Asked before the ledger is: there, two serial numbers for one chip put both units into quarantine.
 
-    Raises UnitKnownOtherwise.
+    An RMA says that it is to be so.  Raises UnitKnownOtherwise.
     """
     from workbench.identity.labels import compared
     from workbench.station.enroll import open_ledger
 
-    if ctx.chip_id is None:
+    if ctx.chip_id is None or ctx.rma is not None:
         return
     ledger = open_ledger(wanted.ledger, wanted.station)
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from workbench.station.steps.step import Step
+from workbench.station.steps.titles import ERASING
 from workbench.toml_file import Table
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class Erase(Step[EraseOptions]):
     writes = True
 
     def title(self, options: EraseOptions) -> str:
-        return "erasing all flash" if options.start is None else f"erasing from {options.start:#x}"
+        if options.start is not None:
+            return ERASING.format(address=f"{options.start:#x}")
+        return "erasing all flash"
 
     def irreversible(self, options: EraseOptions, recipe: Recipe) -> str | None:
         return "replace-identity" if options.replace_identity else "erase"

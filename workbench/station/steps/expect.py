@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from workbench.errors import Blame, WorkbenchError
 from workbench.station.steps.errors import MeasurementInvalid
 from workbench.station.steps.step import Step
+from workbench.station.steps.titles import MEASURING
 from workbench.toml_file import Table
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ class Expect(Step[ExpectOptions]):
     needs = frozenset({"console"})
 
     def title(self, options: ExpectOptions) -> str:
-        return f"measuring {options.measure}" if options.measure else "waiting for what the board says"
+        if options.measure:
+            return MEASURING.format(name=options.measure)
+        return "waiting for what the board says"
 
     def run(self, ctx: StepContext, options: ExpectOptions) -> dict[str, Any]:
         from workbench.station.update import settings_of

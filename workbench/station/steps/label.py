@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from workbench.station.steps.enroll import IDENTITY
@@ -12,7 +10,6 @@ from workbench.station.steps.step import NoOptions, Sight, Step
 
 if TYPE_CHECKING:
     from workbench.boards.target import Target
-    from workbench.station.labels.layout import LabelLayout
     from workbench.station.recipes.recipe import Recipe
     from workbench.station.steps.context import StepContext
 
@@ -36,6 +33,8 @@ class Label(Step[NoOptions]):
         return "printing the label"
 
     def check(self, options: NoOptions, recipe: Recipe, target: Target) -> None:
+        from workbench.station.labels.layout import layout_of
+
         layout_of(recipe.label, recipe.path)
 
     def look(self, ctx: StepContext, options: NoOptions) -> Sight:
@@ -45,6 +44,7 @@ class Label(Step[NoOptions]):
         return "not-done"
 
     def run(self, ctx: StepContext, options: NoOptions) -> dict[str, Any]:
+        from workbench.station.labels.layout import layout_of
         from workbench.station.labels.payload import payload
         from workbench.station.labels.printing import print_label
         from workbench.station.station_file import load_station
@@ -81,17 +81,3 @@ def label_for(ctx: StepContext) -> Any:
     if enrols and identity.get("state") != "verified":
         raise LabelTooEarly(f"unit {ctx.serial} has no verified identity that its label could name")
     return label_of(ctx.serial, identity.get("fingerprint"))
-
-
-def layout_of(table: Mapping[str, Any] | None, path: Path) -> LabelLayout:
-    """The layout of a [label] table; `path` is the file that it stands in.  Raises LabelLayoutInvalid."""
-    from pydantic import ValidationError
-
-    from workbench.station.labels.errors import LabelLayoutInvalid
-    from workbench.station.labels.layout import LabelLayout
-    from workbench.toml_file import problems_of
-
-    try:
-        return LabelLayout.model_validate(dict(table or {}))
-    except ValidationError as failure:
-        raise LabelLayoutInvalid(path, problems_of(LabelLayout, failure)) from None

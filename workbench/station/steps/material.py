@@ -126,6 +126,7 @@ def wanted_of(ctx: StepContext, *, label: str | None = None, image: Path | None 
         ca_passphrase=_asking(asked.ca_credential, "[identity] ca_credential"),
         evidence_passphrase=_asking(asked.evidence_credential, "[identity] evidence_credential"),
         label=label,
+        rma=ctx.rma,
         permit_lock=recipe.permit.lock,
         off_s=asked.off_s,
         tpm=TpmWanted(

@@ -78,15 +78,17 @@ def run_plan(
     attempt: int = 1,
     station: str | None = None,
     label: Mapping[str, Any] | None = None,
+    rma: str | None = None,
     kick: bool = False,
 ) -> None:
     """Does the plan's steps on the unit; what came of it is in `run.result`, whatever is raised: its `found`
     holds what each step gave back, by its key.
 
     `resume`: how far earlier runs came with the unit of that serial number, where there were any.  `station`:
-    default the one of station.toml; `label`: the lot's [label] table, None for the recipe's.  Raises what
-    ends the run: what `plan_of` raises, PermissionMissing and PlanImpossible before anything is touched,
-    SlotLeased, UnitExchanged, UnitUnclear, StepTimeOver, UnitTimeOver, Stopped, and what the steps raise.
+    default the one of station.toml; `label`: the lot's [label] table, None for the recipe's; `rma`: see
+    `StepContext`.  Raises what ends the run: what `plan_of` raises, PermissionMissing and PlanImpossible
+    before anything is touched, SlotLeased, UnitExchanged, UnitUnclear, StepTimeOver, UnitTimeOver, Stopped,
+    and what the steps raise.
     """
     notebook = Notebook(facts=dict(resume.facts) if resume is not None else {})
     run.result |= {
@@ -127,6 +129,7 @@ def run_plan(
         operator=operator,
         station=station or load_station(bench.folder).station.id,
         label=label,
+        rma=rma,
         notebook=notebook,
         resume=resume,
         beginning=beginning,
@@ -150,6 +153,7 @@ class _UnitRun:
     operator: str | None
     station: str
     label: Mapping[str, Any] | None
+    rma: str | None
     notebook: Notebook
     resume: Progress | None
     beginning: Beginning
@@ -307,6 +311,7 @@ class _UnitRun:
             operator=self.operator,
             station=self.station,
             label=self.label,
+            rma=self.rma,
             resumed=self.beginning.look == planned.key,
             keep=keep,
         )

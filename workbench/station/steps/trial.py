@@ -8,6 +8,7 @@ from pydantic import Field
 
 from workbench.station.steps.material import firmware_of, load_keys, load_profile_of
 from workbench.station.steps.step import Step
+from workbench.station.steps.titles import ATTACKING
 from workbench.toml_file import Table
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Trial(Step[TrialOptions]):
     needs = frozenset({"console"})
 
     def title(self, options: TrialOptions) -> str:
-        return f"attacking the unit: {', '.join(options.only)[:60]}"
+        return ATTACKING.format(trials=", ".join(options.only)[:60])
 
     def check(self, options: TrialOptions, recipe: Recipe, target: Target) -> None:
         from workbench.station.trials import listed

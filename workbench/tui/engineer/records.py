@@ -8,12 +8,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import DataTable, Input, Label, Static
 
-from workbench.station.records import MAX_RUNS, Records, RunDetail, RunSummary
+from workbench.station.records import Records, RunDetail, RunSummary
+from workbench.station.records_search import RunFilter
 from workbench.tui.engineer import texts
 from workbench.tui.engineer.base import Act, EngineerScreen, joined, with_help
 from workbench.tui.engineer.desk import Desk
 from workbench.tui.engineer.replay import ReplayScreen
-from workbench.tui.engineer.run_filter import RunFilter, parse_filter
+from workbench.tui.engineer.run_filter import parse_filter
 from workbench.tui.engineer.screens import show
 
 SHOWN: Final = 500
@@ -138,10 +139,8 @@ class RecordsScreen(EngineerScreen):
 
 def find_runs(url: str, wanted: RunFilter) -> list[RunSummary]:
     """The newest runs that fit, at most SHOWN; raises DatabaseUnavailable."""
-    limit = SHOWN if wanted.in_database else MAX_RUNS
     with Records.open(url) as records:
-        runs = records.runs(slot=wanted.slot, verdict=wanted.verdict, since=wanted.since, limit=limit)
-    return [run for run in runs if wanted.fits(run)][:SHOWN]
+        return records.search(wanted, limit=SHOWN)
 
 
 def _detail(url: str, run_id: str) -> RunDetail:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast, get_args
 
 from workbench.errors import InputError
 from workbench.events import Verdict
-from workbench.station.records import RunSummary
+from workbench.station.records_search import RunFilter
 from workbench.toml_file import shown_text, suggestion
 
 NAMES: Final = ("slot", "verdict", "verb", "serial", "lot", "code", "since")
@@ -26,66 +24,39 @@ class FilterInvalid(InputError):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """What a run must be; None where it does not matter.  `words` may stand anywhere in it."""
-
-    slot: str | None = None
-    verdict: Verdict | None = None
-    verb: str | None = None
-    serial: str | None = None
-    lot: str | None = None
-    code: str | None = None
-    since: datetime | None = None
-    words: tuple[str, ...] = ()
-
-    @property
-    def in_database(self) -> bool:
-        """Whether the database can answer all of it by itself."""
-        return not (self.verb or self.serial or self.lot or self.code or self.words)
-
-    def fits(self, run: RunSummary) -> bool:
-        """Whether the run is wanted."""
-        code = run.error["code"] if run.error else ""
-        pairs = (
-            (self.slot, run.slot),
-            (self.verdict, run.verdict),
-            (self.verb, run.verb),
-            (self.serial, run.result.get("serial")),
-            (self.lot, run.result.get("lot")),
-            (self.code, code),
-        )
-        if any(want is not None and want.casefold() != str(have or "").casefold() for want, have in pairs):
-            return False
-        if self.since is not None and run.started_at < self.since:
-            return False
-        text = " ".join(str(value) for value in _texts(run)).casefold()
-        return all(word in text for word in self.words)
-
-
 def parse_filter(text: str) -> RunFilter:
     """The filter that was typed; raises FilterInvalid."""
     values: dict[str, str] = {}
     words = []
-    for word in text[:MAX_CHARS].split():
+    for word in text[:MAX_CHARS].replace("\0", " ").split():
         name, colon, value = word.partition(":")
         if not colon:
-            words.append(word.casefold())
+            words.append(_storable(word))
         elif name.casefold() not in NAMES:
             what = f"runs have no '{shown_text(name, 30)}'{suggestion(name, NAMES)}"
             raise FilterInvalid(what, cause=f"there are: {', '.join(NAMES)}")
         elif value:
-            values[name.casefold()] = value
+            values[name.casefold()] = _storable(value)
     return RunFilter(
         slot=values.get("slot"),
         verdict=_verdict(values.get("verdict")),
-        verb=values.get("verb"),
+        verb=_lower(values.get("verb")),
         serial=values.get("serial"),
         lot=values.get("lot"),
-        code=values.get("code"),
+        code=_lower(values.get("code")),
         since=_since(values.get("since")),
-        words=tuple(words),
+        texts=tuple(words),
     )
+
+
+def _storable(word: str) -> str:
+    """No database takes half a character."""
+    return word.encode("utf-8", "replace").decode()
+
+
+def _lower(text: str | None) -> str | None:
+    """Verbs and codes are lower-case words."""
+    return None if text is None else text.lower()
 
 
 def _verdict(text: str | None) -> Verdict | None:
@@ -107,10 +78,3 @@ def _since(text: str | None) -> datetime | None:
         raise FilterInvalid(
             f"'{shown_text(text, 30)}' is no time", cause="times are written 2026-01-31 or 2026-01-31T12:00"
         ) from None
-
-
-def _texts(run: RunSummary) -> Iterable[object]:
-    error = run.error or {}
-    yield from (run.run_id, run.verb, run.slot, run.target, run.verdict, run.host, run.version)
-    yield from (error.get("code"), error.get("what"))
-    yield from (run.result.get(name) for name in ("serial", "lot", "chip_id", "fingerprint", "operator"))

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import DataTable, Input, Label, Static
 
+from workbench.station.records_search import RunFilter
 from workbench.tui.engineer import texts
 from workbench.tui.engineer.base import Act, EngineerScreen, joined, with_help
 from workbench.tui.engineer.desk import Desk
@@ -18,6 +19,7 @@ from workbench.tui.engineer.screens import show
 from workbench.tui.engineer.unit_words import (
     Told,
     act_lines,
+    attempt_lines,
     certificate_lines,
     history_lines,
     identity_lines,
@@ -26,6 +28,8 @@ from workbench.tui.engineer.unit_words import (
 
 if TYPE_CHECKING:
     from workbench.identity.ledger import Ledger
+    from workbench.station.lots.lots import Lots
+    from workbench.station.lots.values import UnitRow
     from workbench.station.records import Records, RunSummary
 
 MAX_UNITS: Final = 200
@@ -113,7 +117,8 @@ class UnitScreen(EngineerScreen):
         for told in found:
             unit = told.unit
             if unit is None:
-                table.add_row(texts.cell(self._searched), texts.cell("no identity"))
+                name = told.row.serial if told.row is not None else self._searched
+                table.add_row(texts.cell(name), texts.cell("no identity"))
                 continue
             values = (unit.serial, unit.state, unit.model, unit.kind, unit.unit_id[:8])
             table.add_row(
@@ -141,6 +146,8 @@ def _lines(told: Told) -> Iterator[str]:
     if unit is not None:
         yield f"SERIAL NUMBER {unit.serial}"
         yield from identity_lines(unit)
+    elif told.row is not None:
+        yield f"SERIAL NUMBER {told.row.serial}"
     parts: list[tuple[str, Iterable[str]]] = [
         ("CERTIFICATES", certificate_lines(unit) if unit else ()),
         ("IRREVERSIBLE ACTS", act_lines(told.acts)),
@@ -161,7 +168,7 @@ def find_units(desk: Desk, words: str) -> tuple[Told, ...]:
 
     Raises DatabaseUnavailable.
     """
-    with _ledger(desk) as ledger, _records(desk) as records:
+    with _ledger(desk) as ledger, _records(desk) as records, _lots(desk) as lots:
         units = ledger.search(words, MAX_UNITS) if words else ledger.units(limit=MAX_UNITS)
         found = tuple(
             Told(
@@ -169,27 +176,42 @@ def find_units(desk: Desk, words: str) -> tuple[Told, ...]:
                 ledger.acts(unit.unit_id),
                 ledger.history(unit.unit_id),
                 runs_of(records, unit.serial, unit.hardware_id) if words else (),
+                attempts_of(lots, unit.serial) if words else (),
             )
             for unit in units
         )
         if found or not words:
             return found
-        runs = runs_of(records, words, words.lower())
+        if rows := lots.search(words, MAX_UNITS):
+            return tuple(_unnamed(lots, records, row) for row in rows)
+        runs = runs_of(records, words, words)
         return (Told(None, runs=runs),) if runs else ()
 
 
+def _unnamed(lots: Lots, records: Records, row: UnitRow) -> Told:
+    """A unit of a lot that has no identity."""
+    runs = runs_of(records, row.serial, row.chip_id or "")
+    return Told(None, runs=runs, attempts=attempts_of(lots, row.serial), row=row)
+
+
 def runs_of(records: Records, serial: str, chip: str) -> tuple[RunSummary, ...]:
-    """The runs of a unit, the newest first: by its serial number, or by the chip that they read."""
-    seen = {o.run_id for o in records.observations("chip-id", limit=2000) if _is_chip(o.value, chip)}
-    runs = records.runs(limit=2000)
-    wanted = serial.casefold()
-    return tuple(
-        run for run in runs if run.run_id in seen or str(run.result.get("serial", "")).casefold() == wanted
-    )[:MAX_RUNS]
+    """The runs of a unit, the newest first: by its serial number, or by the chip that they saw."""
+    found = {run.run_id: run for run in records.search(RunFilter(serial=serial), limit=MAX_RUNS)}
+    if chip:
+        saw = records.search(RunFilter(chip=chip.removeprefix("0x")), limit=MAX_RUNS)
+        found |= {run.run_id: run for run in saw}
+    return tuple(sorted(found.values(), key=lambda run: run.started_at, reverse=True)[:MAX_RUNS])
 
 
-def _is_chip(value: object, chip: str) -> bool:
-    return bool(chip) and str(value).lower().removeprefix("0x") == chip.removeprefix("0x")
+def attempts_of(lots: Lots, serial: str) -> tuple[str, ...]:
+    """What was tried with the unit in lots, as lines, the newest first; none where no lot has it."""
+    from workbench.station.lots.errors import SerialUnknown
+
+    try:
+        history = lots.unit(serial)
+    except SerialUnknown:
+        return ()
+    return tuple(attempt_lines(history))
 
 
 @contextmanager
@@ -202,6 +224,18 @@ def _ledger(desk: Desk) -> Iterator[Ledger]:
         yield ledger
     finally:
         ledger.close()
+
+
+@contextmanager
+def _lots(desk: Desk) -> Iterator[Lots]:
+    from workbench.database.engine import open_engine
+    from workbench.station.lots.lots import Lots
+
+    lots = Lots(open_engine(desk.records_url))
+    try:
+        yield lots
+    finally:
+        lots.close()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.identity.ledger import Act, HistoryEntry, Unit
 from workbench.identity.state import next_for
+from workbench.station.lots.values import UnitHistory, UnitRow
 from workbench.station.records import RunSummary
 from workbench.tui.engineer.texts import seconds
 from workbench.wires.clean import clean_line
@@ -17,13 +18,16 @@ from workbench.wires.clean import clean_line
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the ledger and the records know of a unit; `unit` is None where it has no identity."""
+    """What ledger, lots and records know of a unit; `unit` is None where it has no identity, `row` what a lot
+    says of one without.
+    """
 
     unit: Unit | None
     acts: tuple[Act, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     runs: tuple[RunSummary, ...] = ()
     attempts: tuple[str, ...] = ()
+    row: UnitRow | None = None
 
 
 def identity_lines(unit: Unit) -> Iterator[str]:
@@ -80,6 +84,19 @@ def history_lines(history: Sequence[HistoryEntry]) -> Iterator[str]:
     """Everything that happened, oldest first."""
     for entry in history:
         yield f"{moment(entry.time)}  {clean_line(entry.what)}, {entry.state}, station {entry.station}"
+
+
+def attempt_lines(history: UnitHistory) -> Iterator[str]:
+    """Where the unit is now, and what was tried with it in lots, the newest first."""
+    unit = history.unit
+    yield f"now          {unit.state} in lot {unit.lot}{f': {clean_line(unit.note)}' if unit.note else ''}"
+    for tried in reversed(history.attempts):
+        ended = (tried.verdict or "not ended") + (f" {tried.error_code}" if tried.error_code else "")
+        by = f", {clean_line(tried.operator)}" if tried.operator else ""
+        yield (
+            f"{moment(tried.started_at)}  {tried.number}. in lot {tried.lot}, {tried.station} "
+            f"{tried.slot or ''}{by}: {ended}, run {tried.run_id[:8]}"
+        )
 
 
 def run_lines(runs: Sequence[RunSummary]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The log of runs, and the way from an error's code to its runs."""
+"""The log of runs, and the way to runs from an error's code, and from what they saw."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ def upgrade() -> None:
     op.create_index("ix_run_log_run_id", "run_log", ["run_id"])
     op.create_index("ix_run_log_station", "run_log", ["station"])
     op.create_index("ix_runs_error_code", "runs", ["error_code"])
+    _make_runs_findable()
+
+
+def _make_runs_findable() -> None:
+    """By the unit that a run's result names, and by the chip that it saw."""
+    op.add_column("runs", sa.Column("serial_key", sa.String()))
+    runs = sa.table("runs", sa.column("result", sa.JSON()), sa.column("serial_key"))
+    op.execute(runs.update().values(serial_key=sa.func.lower(runs.c.result["serial"].as_string())))
+    op.create_index("ix_runs_serial_key", "runs", ["serial_key"])
+    op.add_column("observations", sa.Column("text", sa.String()))
+    seen = sa.table("observations", sa.column("what"), sa.column("value", sa.JSON()), sa.column("text"))
+    chip_id = sa.func.lower(seen.c.value["value"].as_string())
+    op.execute(seen.update().where(seen.c.what == "chip-id").values(text=chip_id))
+    op.create_index("ix_observations_text", "observations", ["what", "text"])
