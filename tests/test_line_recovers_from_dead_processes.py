@@ -24,6 +24,7 @@ def test_a_killed_process_is_an_error_of_its_own_slot_and_is_restarted(lab: Line
         begun(line.scan("K1", "v1"))
         begun(line.scan("K2", "v2"))
         wait_for(line, lambda s: all(v.current and v.current.step == "gate-1" for v in s.slots))
+        wait_for(line, lambda _: lab.did("K1")[-1:] == ["gate-1"])
         kill(worker_pids(lab.bench)["v1"])
         dead = wait_phase(line, "v1", "done")
         assert (dead.verdict, dead.error and dead.error.code) == ("ERROR", "slot-process-died")

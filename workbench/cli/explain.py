@@ -39,7 +39,9 @@ def explain(
     json: opt.Json = False,
     plain: opt.Plain = False,
 ) -> None:
-    """Say what an error code means, what causes it and what to do. docs/errors/ has the same on pages.
+    """Say what an error code means and what to do.
+
+    The same is on a page for each code in docs/errors.
 
     \b
     Examples:

@@ -67,11 +67,11 @@ def run(
     json: opt.Json = False,
     plain: opt.Plain = False,
 ) -> None:
-    """Carry out a recipe on the units in the slots, one process for each.
+    """Carry out a recipe on the units in the slots, without a screen.
 
-    Running the command confirms what the recipe wants confirmed; irreversible work needs the recipe's
-    permission all the same. A unit that an earlier run left in the middle goes on where it was. Ctrl-C ends
-    each run after its current step, a second one at once.
+    Each slot has a process of its own. Running the command confirms what the recipe wants confirmed;
+    irreversible work needs the recipe's permission all the same. A unit that an earlier run left in the
+    middle goes on where it was. Ctrl-C ends each run after its current step, a second one at once.
 
     \b
     Examples:
