@@ -74,6 +74,8 @@ class Smp:
         group, number = command
         head = struct.pack("!BBHHBB", op | version << 3, 0, len(body), group, self.sequence, number)
         answer = self.run(self.client._transport.send_and_receive(head + body))
+        while answer[6] != self.sequence:  # of a request that smpclient had given up
+            answer = self.run(self.client._transport.receive())
         got_op, _, length, got_group, sequence, got_number = struct.unpack("!BBHHBB", answer[:8])
         assert (got_op, got_group, got_number) == (op + 1 | version << 3, group, number)
         assert (length, sequence) == (len(answer) - 8, self.sequence)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.cli_bench import CliBench, cli_bench
+from tests.cli_bench import CliBench, Ended, cli_bench
 from tests.twin_lab import HELLO
 
 pytestmark = pytest.mark.xdist_group("line headless")
@@ -38,18 +38,26 @@ def bench() -> Iterator[CliBench]:
         yield made
 
 
-def test_two_units_at_once_pass_and_leave_a_junit_file(bench: CliBench) -> None:
-    done = bench.run("run", "recipe.toml", "--lot", "lot.toml", "--junit", "out/j.xml", "--plain")
-    assert done.code == 0, done
-    assert "2 of 2 units passed" in done.out
-    assert "S1" in done.out
-    assert "S2" in done.out
+@pytest.fixture(scope="module")
+def passed(bench: CliBench) -> Ended:
+    """Two units of the lot that were run at once."""
+    return bench.run("run", "recipe.toml", "--lot", "lot.toml", "--junit", "out/j.xml", "--plain")
+
+
+def test_two_units_at_once_pass_and_leave_a_junit_file(bench: CliBench, passed: Ended) -> None:
+    assert passed.code == 0, passed
+    assert "2 of 2 units passed" in passed.out
+    assert "S1" in passed.out
+    assert "S2" in passed.out
     suites = ET.parse(bench.folder / "out" / "j.xml").getroot()
     assert sorted(str(suite.get("name")) for suite in suites) == ["S1", "S2"]
     assert {(s.get("tests"), s.get("failures"), s.get("errors")) for s in suites} == {("1", "0", "0")}
 
 
-def test_a_unit_that_passed_is_refused_with_its_reason_and_nothing_is_touched(bench: CliBench) -> None:
+def test_a_unit_that_passed_is_refused_with_its_reason_and_nothing_is_touched(
+    bench: CliBench, passed: Ended
+) -> None:
+    assert passed.code == 0
     again = bench.run("run", "recipe.toml", "--lot", "lot.toml", "-s", "v1", "--serial", "s1", "--json")
     assert again.code == 2
     assert again.last["error"]["code"] == "serial-duplicate"

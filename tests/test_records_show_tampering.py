@@ -77,6 +77,7 @@ COLUMNS = (
     "verb, slot, target, verdict, started_at, finished_at, elapsed_s, result, error, error_code, host, "
     "version, complete, journal, journal_sha256, recorded_at"
 )
+ADDED = f"INSERT INTO runs (run_id, {COLUMNS}) SELECT 'feed', {COLUMNS} FROM runs WHERE verdict = 'FAIL'"
 DATABASE = {
     "UPDATE runs SET verdict = 'PASS' WHERE verdict = 'FAIL'": {"record-changed"},
     "UPDATE runs SET error = NULL WHERE verdict = 'FAIL'": {"record-changed"},
@@ -87,7 +88,9 @@ DATABASE = {
     "UPDATE attempts SET serial = 'A7' WHERE serial = 'A1'": {"attempt-changed"},
     "DELETE FROM run_log WHERE line = 2": {"log-unknown"},
     "UPDATE run_log SET line_sha256 = 'x' WHERE line = 2": {"log-rewritten"},
-    f"INSERT INTO runs SELECT 'feed', {COLUMNS} FROM runs WHERE verdict = 'FAIL'": {"record-added"},
+    ADDED: {"record-added"},
+        "record-added"
+    },
 }
 
 
