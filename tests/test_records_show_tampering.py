@@ -89,8 +89,6 @@ DATABASE = {
     "DELETE FROM run_log WHERE line = 2": {"log-unknown"},
     "UPDATE run_log SET line_sha256 = 'x' WHERE line = 2": {"log-rewritten"},
     ADDED: {"record-added"},
-        "record-added"
-    },
 }
 
 
