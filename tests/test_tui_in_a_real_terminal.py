@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -84,11 +85,19 @@ def test_a_defect_behind_a_scan_becomes_words(desk: Desk) -> None:
     assert "Traceback" not in shown
 
 
+def resized(terminal: Terminal, columns: int, lines: int) -> str:
+    """The screen at another size.  As a window that is dragged, it tells its size more than once."""
+    for _ in range(5):
+        terminal.resize(columns, lines)
+        with contextlib.suppress(AssertionError):
+            return terminal.shows("F12", "Lot 2026-47", "v4", timeout_s=10.0)
+    raise AssertionError(f"nothing is drawn at {columns} x {lines}:\n{terminal.text}")
+
+
 def test_the_window_may_change_its_size(desk: Desk) -> None:
     desk.terminal.shows("F12", "Lot 2026-47", "v4")
     for columns, lines in ((200, 60), (100, 30), (80, 24)):
-        desk.terminal.resize(columns, lines)
-        shown = desk.terminal.shows("F12", "Lot 2026-47", "v4")
+        shown = resized(desk.terminal, columns, lines)
         assert len(shown.splitlines()) == lines
         assert max(map(len, shown.splitlines())) <= columns
 
