@@ -12,6 +12,8 @@ from typing import Final
 import pytest
 
 PERMITTED: Final = "hardware:"
+MARK: Final = ".pytest_cache/skipped"
+"""Left where a run has such skips: ./check does not try its failures again then."""
 SUCCESS: Final = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
@@ -42,8 +44,13 @@ class SkipWatch:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.unexplained and session.exitstatus in SUCCESS:
+        if not self.unexplained:
+            return
+        if session.exitstatus in SUCCESS:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        mark = session.config.rootpath / MARK
+        mark.parent.mkdir(exist_ok=True)
+        mark.touch()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.unexplained:
