@@ -18,7 +18,6 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar
@@ -40,6 +39,7 @@ from workbench.station.lots.local import LocalStore, is_alive, local_path, proce
 from workbench.station.lots.local_unit import Hold, LocalUnit, boot_moment
 from workbench.station.lots.lot_file import Lot, refuse_foreign_lot
 from workbench.station.lots.lots import Lots
+from workbench.station.lots.own_units import left_of, wish_of
 from workbench.station.lots.values import Attempt, Begun, LotStats, SerialState, SyncReport, UnfinishedRun
 from workbench.station.places import database_url
 from workbench.station.recipes.recipe import Recipe
@@ -217,7 +217,7 @@ class Office:
         """
         units = [unit for unit in self._store.units() if unit.state == "in-work"]
         alive = {unit.run_id for unit in units if is_alive(unit.process)}
-        left = [_left(unit, ending=unit.run_id in alive) for unit in units]
+        left = [left_of(unit, ending=unit.run_id in alive) for unit in units]
         unseen = [self._unseen(number, attempt) for number, attempt in self._store.unseen()]
         return tuple(run for run in (*left, *unseen) if living or not run.ending)
 
@@ -348,7 +348,7 @@ class Office:
     # --- admission ----------------------------------------------------------------------------------------
 
     def _admitted(self, unit: LocalUnit, before: LocalUnit | None, lease_s: float) -> tuple[Begun, Hold]:
-        wish = _wish(unit, self._recipe)
+        wish = wish_of(unit, self._recipe)
         try:
             return self._central.ask(lambda lots: lots.begin(self._lot, wish, lease_s=lease_s)), unit.hold
         except DatabaseUnavailable as error:
@@ -381,36 +381,6 @@ class Office:
             raise SerialInWork(
                 _("unit {serial} is in work in slot {slot}").format(serial=serial, slot=known.slot)
             )
-
-
-def _left(unit: LocalUnit, *, ending: bool) -> UnfinishedRun:
-    return UnfinishedRun(
-        serial=unit.serial,
-        lot=unit.lot,
-        run_id=unit.run_id,
-        slot=unit.slot,
-        attempt=unit.attempt,
-        operator=unit.operator,
-        began_at=datetime.fromtimestamp(unit.began, UTC),
-        progress=unit.progress,
-        ending=ending,
-    )
-
-
-def _wish(unit: LocalUnit, recipe: Recipe) -> Attempt:
-    moment = datetime.now(UTC)
-    return Attempt(
-        run_id=unit.run_id,
-        serial=unit.serial,
-        lot=unit.lot,
-        verdict="STOPPED",
-        started_at=moment,
-        finished_at=moment,
-        slot=unit.slot,
-        operator=unit.operator,
-        recipe=recipe.name,
-        recipe_sha256=recipe.sha256,
-    )
 
 
 def _stops(error: DatabaseUnavailable) -> LineStopsWithoutDatabase:
