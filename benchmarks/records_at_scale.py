@@ -6,13 +6,16 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from sqlalchemy import Engine, insert
 
+from benchmarks import moments
 from benchmarks.bench import Place
+from benchmarks.moments import Took
 from benchmarks.postgres import postgres_url
 from benchmarks.ratios import Goal, Row, milliseconds, timed
 from workbench.database.engine import open_engine, writing
@@ -58,18 +61,18 @@ def _measured(kind: str, url: str, rounds: int) -> list[Row]:
         ]
         stats = [timed(lambda: lots.stats("BIG")) for _ in range(rounds)]
         reserve = [timed(lambda: lots.reserve(LOT, 10)) for _ in range(rounds)]
+    own = tuple(moments.most(taken, ours=True) for taken in units)
     title = f"{UNITS // 1000} 000 units in {kind}"
     return [
-        Row(f"{title}: one unit with its history", tuple(units), "s", UNIT_GOAL, milliseconds(units)),
+        Row(f"{title}: one unit with its history", own, "s", UNIT_GOAL, moments.words(units)),
         Row(f"{title}: statistics of their lot", tuple(stats), "s", LOT_GOAL, milliseconds(stats)),
         Row(f"{title}: ten serial numbers reserved", tuple(reserve), "s", None, milliseconds(reserve)),
     ]
 
 
-def _lookup(lots: Lots, positions: list[int]) -> float:
-    """What 95 of 100 lookups stay below."""
-    took = sorted(timed(lambda p=position: lots.unit(RULE.serial(p))) for position in positions)  # type: ignore[misc]
-    return took[len(took) * 95 // 100]
+def _lookup(lots: Lots, positions: list[int]) -> list[Took]:
+    """Lookups of one unit each."""
+    return [moments.watched(partial(lots.unit, RULE.serial(position))) for position in positions]
 
 
 @contextmanager

@@ -12,20 +12,25 @@ import sys
 import termios
 import threading
 import time
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from statistics import quantiles
 from typing import Final
 
+from benchmarks import moments
 from benchmarks.bench import Place
-from benchmarks.ratios import Goal, Row, milliseconds
+from benchmarks.moments import Took
+from benchmarks.ratios import Goal, Row
 
 COLUMNS: Final = 200
 LINES: Final = 60
 CONSOLE_BYTES_A_SECOND: Final = 125_000
 WATCH_S: Final = 4.0
 KEYS: Final = 40
+"""So many in moments of our own, or MAX_KEYS in all."""
+MAX_KEYS: Final = 120
 KEY_EVERY_S: Final = 0.11
 """A person's pace; a scanner's keys are painted together."""
 PAINT: Final = b"\x1b[?2026h"
@@ -39,26 +44,35 @@ CPU: Final = Goal("at most", 0.3)
 
 def measure(place: Place, rounds: int) -> list[Row]:
     """Both scenes, each as often as `rounds` says."""
-    latencies, gaps, loads = [], [], []
+    keys: list[list[Took]] = []
+    echoes: list[list[Took]] = []
+    gaps, loads = [], []
     console_gaps, console_loads = [], []
     for _round in range(rounds):
         with _scene(place, "technician") as screen:
             gap, load = screen.watched()
             gaps.append(gap)
             loads.append(load)
-            latencies.append(screen.key_to_screen())
+            keys.append(screen.typed())
+        echoes.append(_echoes())
         with _scene(place, "console") as screen:
             gap, load = screen.watched()
             console_gaps.append(gap)
             console_loads.append(load)
-    told = milliseconds(latencies)
     return [
         Row(
             "key to screen, 95 of 100, with 8 slots at work",
-            tuple(latencies),
+            _most(keys),
             "s",
             KEY_TO_SCREEN,
-            told,
+            moments.words(keys),
+        ),
+        Row(
+            "of which the terminal: a key that `cat` gives back",
+            _most(echoes),
+            "s",
+            None,
+            moments.words(echoes),
         ),
         Row("time between two paints of the line", tuple(gaps), "s", PAINT_EVERY),
         Row("processor time of the line's screen, of one core", tuple(loads), "times", CPU),
@@ -67,50 +81,31 @@ def measure(place: Place, rounds: int) -> list[Row]:
     ]
 
 
-class Screen:
-    """The application in a terminal."""
+class Terminal:
+    """A program in a terminal of 200 by 60."""
 
-    def __init__(self, folder: Path, scene: str) -> None:
+    def __init__(self, *command: str) -> None:
+        self._typed = b""
         self.master, slave = os.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        command = [sys.executable, "-m", "benchmarks.screen_program", str(folder), scene]
+        tty.setraw(slave)
         env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=env
         )
         os.close(slave)
-        self._read_until(ASKS_FOR_PAINTS)
-        os.write(self.master, KNOWS_PAINTS)
-        self._read_until(b"F4" if scene == "console" else b"Engineer")
-        self._read_for(1.5)
 
-    def watched(self) -> tuple[float, float]:
-        """Seconds from paint to paint, and the share of a core, while nobody types."""
-        before, began = _cpu_s(self.process.pid), time.monotonic()
-        seen = self._read_for(WATCH_S)
-        spent = time.monotonic() - began
-        return spent / max(seen.count(PAINT), 1), (_cpu_s(self.process.pid) - before) / spent
+    def typed(self) -> list[Took]:
+        """Keys at a person's pace, and the time until each stands on the screen."""
+        taken: list[Took] = []
+        while len(taken) < MAX_KEYS and sum(one.ours for one in taken) < KEYS:
+            self.read_for(KEY_EVERY_S)
+            key = b"%c" % (ord("A") + len(taken) % 26)
+            taken.append(moments.watched(partial(self._press, key)))
+        return taken
 
-    def key_to_screen(self) -> float:
-        """Seconds after which 95 of 100 keys stand in the scan field."""
-        typed, taken = b"", []
-        for number in range(KEYS):
-            self._read_for(KEY_EVERY_S)
-            key = b"%c" % (ord("A") + number % 26)
-            typed += key
-            began = time.perf_counter()
-            os.write(self.master, key)
-            self._read_until(typed)
-            taken.append(time.perf_counter() - began)
-        return quantiles(taken, n=20)[-1]
-
-    def close(self) -> None:
-        """Ends the application."""
-        self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-
-    def _read_until(self, words: bytes, timeout_s: float = 60.0) -> bytes:
+    def read_until(self, words: bytes, timeout_s: float = 60.0) -> bytes:
+        """What the program writes until it has written `words`, them included."""
         seen, end = b"", time.monotonic() + timeout_s
         while words not in seen:
             if not select.select([self.master], [], [], end - time.monotonic())[0]:
@@ -118,12 +113,63 @@ class Screen:
             seen += os.read(self.master, 1 << 16)
         return seen
 
-    def _read_for(self, seconds: float) -> bytes:
+    def read_for(self, seconds: float) -> bytes:
+        """What the program writes in that time."""
         seen, end = b"", time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self.master], [], [], left)[0]:
                 seen += os.read(self.master, 1 << 16)
         return seen
+
+    def close(self) -> None:
+        """Ends the program."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+    def _press(self, key: bytes) -> None:
+        self._typed = self._shown(key)
+        os.write(self.master, key)
+        self.read_until(self._typed)
+
+    def _shown(self, key: bytes) -> bytes:
+        """What a key makes the program write: the key."""
+        return key
+
+
+class Screen(Terminal):
+    """The application in a terminal that knows synchronized output."""
+
+    def __init__(self, folder: Path, scene: str) -> None:
+        super().__init__(sys.executable, "-m", "benchmarks.screen_program", str(folder), scene)
+        self.read_until(ASKS_FOR_PAINTS)
+        os.write(self.master, KNOWS_PAINTS)
+        self.read_until(b"F4" if scene == "console" else b"Engineer")
+        self.read_for(1.5)
+
+    def watched(self) -> tuple[float, float]:
+        """Seconds from paint to paint, and the share of a core, while nobody types."""
+        before, began = _cpu_s(self.process.pid), time.monotonic()
+        seen = self.read_for(WATCH_S)
+        spent = time.monotonic() - began
+        return spent / max(seen.count(PAINT), 1), (_cpu_s(self.process.pid) - before) / spent
+
+    def _shown(self, key: bytes) -> bytes:
+        """The whole scan field, which is drawn anew."""
+        return self._typed + key
+
+
+def _most(rounds: list[list[Took]]) -> tuple[float, ...]:
+    return tuple(moments.most(taken, ours=True) for taken in rounds)
+
+
+def _echoes() -> list[Took]:
+    """A program that only gives back what it reads: what terminal and machine take by themselves."""
+    bare = Terminal("cat")
+    try:
+        return bare.typed()
+    finally:
+        bare.close()
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench, starting, table
+from benchmarks import bench, moments, starting, table
+from benchmarks.moments import Took
 from benchmarks.ratios import Goal, Row, milliseconds, ratios
 
 
@@ -32,6 +33,14 @@ def test_a_measurement_without_partner_is_a_mistake(over: list[float], under: li
 )
 def test_the_median_decides(goal: Goal | None, values: tuple[float, ...], met: bool) -> None:
     assert Row("x", values, "times", goal).is_met is met
+
+
+def test_moments_of_the_host_are_left_out_and_named() -> None:
+    taken = [Took(0.01, ours=True)] * 3 + [Took(2.0, ours=False)]
+    assert moments.most(taken, ours=True) == pytest.approx(0.01)
+    assert moments.most(taken) > 1
+    assert "3 of 4" in moments.words([taken])
+    assert moments.most([Took(2.0, ours=False)] * 2, ours=True) == pytest.approx(2.0), "all count"
 
 
 def test_a_missed_goal_is_seen_in_the_table() -> None:
