@@ -138,21 +138,21 @@ def _tell(report: Report, images: Images, folder: Path, output: opt.Output) -> N
         stdout.say(textwrap.fill(paragraph, width) + "\n")
     stdout.table(HEADINGS, table_rows(report), plain=output.plain)
     stdout.say("\nTry next:")
-    for command, purpose in try_next(report, folder, _short(images), _program()):
+    for command, purpose in try_next(report, folder, _short(images), program()):
         stdout.say(f"  {command}\n      {purpose}")
     stdout.say()
 
 
-def _program() -> str:
+def program() -> str:
     """How to call this program: by its name where the shell finds it, else by its path."""
-    return "workbench" if shutil.which("workbench") else str(_from_here(Path(sys.argv[0]).absolute()))
+    return "workbench" if shutil.which("workbench") else str(from_here(Path(sys.argv[0]).absolute()))
 
 
 def _short(images: Images) -> Images:
-    return type(images)(_from_here(images.first), _from_here(images.second), _from_here(images.folder))
+    return type(images)(from_here(images.first), from_here(images.second), from_here(images.folder))
 
 
-def _from_here(path: Path) -> Path:
+def from_here(path: Path) -> Path:
     """The same file, named from the current folder where it lies below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

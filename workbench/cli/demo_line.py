@@ -29,9 +29,30 @@ def open_line(folder: Path, firmware: Path, *, plain: bool) -> int:
     try:
         _new_boards(made)
         with _hands(made):
-            return _screen(made, plain=plain)
+            code = _screen(made, plain=plain)
+        _tell(made)
+        return code
     finally:
         _switch_off(made)
+
+
+def _tell(made: DemoLine) -> None:
+    """Where to go on."""
+    from workbench.cli.demo import from_here, program
+    from workbench.station.demo_line import LOT_ID
+
+    called, bench = program(), from_here(made.folder)
+    stderr.say(
+        f"\n  The boards are off; {bench} keeps their state, labels, evidence and records.  Try next:\n"
+    )
+    for command, purpose in (
+        (f"lot show {LOT_ID} --bench {bench}", "how many passed, and which failed"),
+        (f"report lot {LOT_ID} --bench {bench} --html report.html", "the same as a page with pictures"),
+        (f"recipe check {from_here(made.recipe)} --bench {bench}", "what becomes of a unit, in words"),
+        (f"records verify --bench {bench}", "whether anything was changed behind the workbench's back"),
+        ("demo --line", "go on with new boards"),
+    ):
+        stderr.say(f"  {called} {command}\n      {purpose}")
 
 
 def _screen(made: DemoLine, *, plain: bool) -> int:

@@ -9,6 +9,7 @@ What is there already stays as it is: units, lots and records of earlier days ar
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from workbench.station.demo_secure import PROFILE
 BOARDS: Final = 4
 FOLDER: Final = Path("demo-line")
 KEYS: Final = "keys"
+LOT_ID: Final = "DEMO-SENSORS"
 LABELS: Final = "labels"
+PIN_DIGITS: Final = 6
 READY: Final = "line.ready"
 """Made last: a folder without it was left half made, and is made anew."""
 
@@ -127,6 +130,7 @@ STATION: Final = """\
 [station]
 id = "demo"
 name = "Demo line"
+notice = "F12: the engineer's screens. PIN of this demo: {pin}"
 
 [printer]
 folder = "labels"
@@ -218,12 +222,23 @@ def _fill(made: DemoLine, firmware: Path, emit: Emit, say: Callable[[str], None]
     texts = {
         made.recipe: SENSOR.format(firmware=source, profile=PROFILE),
         made.gateway: GATEWAY,
-        made.lot: LOT.format(lot="DEMO-SENSORS", recipe="sensor", prefix="SN", quantity=200),
+        made.lot: LOT.format(lot=LOT_ID, recipe="sensor", prefix="SN", quantity=200),
         made.gateway_lot: LOT.format(lot="DEMO-GATEWAYS", recipe="gateway", prefix="GW", quantity=50),
-        made.folder / "station.toml": STATION,
+        made.folder / "station.toml": STATION.format(pin=_make_pin(made.folder)),
     }
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
+
+
+def _make_pin(folder: Path) -> str:
+    """Sets the engineers' PIN of a line that has nothing to hide, and returns it."""
+    from workbench.station.operators_pin import PinTooSimple, set_pin
+
+    while True:
+        pin = f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
+        with contextlib.suppress(PinTooSimple):
+            set_pin(folder, pin)
+            return pin
 
 
 def _make_keys(folder: Path) -> None:

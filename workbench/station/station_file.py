@@ -7,6 +7,7 @@ name = "Line 3, end of line"
 language = "de"          # language of the technician's words; default "en"
 sign_in = true           # nobody works without a badge; default false
 sound = true             # a bell with each verdict; default false
+notice = "Out of order? Call 4711."      # stands on the screen while nothing else is said
 [printer]
 command = "lp -d zebra -o raw"   # gets each label on its standard input; no shell; or:
 folder = "labels"                # each label becomes a file there; relative to the bench's folder
@@ -108,6 +109,7 @@ class Station(Table):
     language: Language = "en"
     sign_in: bool = False
     sound: bool = False
+    notice: Words | None = None
 
     @property
     def title(self) -> str:

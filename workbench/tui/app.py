@@ -67,7 +67,12 @@ class StationApp(App[None], inherit_bindings=False):
         super().__init__()
         self.station = station
         people = station.people
-        self.face = Face(sign_in=people.sign_in, has_pin=people.has_pin, hands_out=station.hands_out)
+        self.face = Face(
+            sign_in=people.sign_in,
+            has_pin=people.has_pin,
+            hands_out=station.hands_out,
+            notice=station.notice,
+        )
         self.sheet = Sheet(self.face, station.colours, station.symbols, station.clock)
         self.crashed: WorkbenchError | None = None
         self._hand = ThreadPoolExecutor(max_workers=1, thread_name_prefix="line")
@@ -143,6 +148,7 @@ class StationApp(App[None], inherit_bindings=False):
         self.use_command_palette = False
         if not isinstance(self.screen, TechnicianScreen):
             self.pop_screen()
+        self.face.message = None
         self.sheet.focus()
 
     def action_nothing(self) -> None:

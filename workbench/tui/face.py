@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from workbench.languages import _
+from workbench.languages import _, said
 from workbench.station.line.state import ErrorView, LineState, Question, ScanAnswer, SlotView
 from workbench.tui.keyboard import Armed, ScanBuffer
 from workbench.tui.keys import ARROWS, Act, Moment, key_named, why_not
@@ -45,6 +45,7 @@ class Face:
     sign_in: bool = False
     has_pin: bool = True
     hands_out: bool = False
+    notice: str = ""
     page: Page = "line"
     back: Page = "line"
     buffer: ScanBuffer = field(default_factory=ScanBuffer)
@@ -314,7 +315,7 @@ class Face:
         self.waiting = max(self.waiting - 1, 0)
         answer = reply.answer
         if reply.error is not None:
-            self.message = Message("refused", _(reply.error.what), reply.error)
+            self.message = Message("refused", said(reply.error.what), reply.error)
         elif answer is not None:
             self._answered(answer)
         elif reply.text:

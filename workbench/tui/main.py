@@ -146,7 +146,8 @@ def _run(options: argparse.Namespace) -> int:
     people = StationPeople(bench.path.parent, sign_in=settings.station.sign_in)
     with ExitStack() as stack:
         made = _seen(options, bench, people, stack)
-        made = replace(made, sound=settings.station.sound, straight_to_engineer=options.engineer)
+        own = settings.station
+        made = replace(made, sound=own.sound, notice=own.notice or "", straight_to_engineer=options.engineer)
         return show(made, plain=options.plain)
 
 

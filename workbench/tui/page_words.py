@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from workbench.languages import N_, _, ngettext
+from workbench.languages import N_, _, ngettext, said
 from workbench.station.line.state import ScanAnswer, SlotView, UnfinishedUnit
 from workbench.station.steps.titles import title_words
 from workbench.tui import wording
+from workbench.tui.actions import action_words
 from workbench.tui.drawn import Role, Spans, fitted, wrapped
 from workbench.tui.face import Face, Page
 from workbench.tui.keys import TABLE, Key, why_not
@@ -90,8 +91,8 @@ def panel(face: Face, symbols: Symbols, width: int) -> list[Spans]:
     question = face.question
     if question is not None:
         slot, asked = question
-        head = _("{slot} asks: {text}").format(slot=slot.name, text=asked.text)
-        lines.append(((f"{symbols.asking} {head}", "ask-band"),))
+        head = _("{slot} asks: {text}").format(slot=slot.name, text=said(asked.text))
+        lines += [((line, "ask-band"),) for line in wrapped(f"{symbols.asking} {head}", width)[:2]]
         words = (
             _("F2 = yes.  Enter or Esc = no.")
             if asked.kind == "confirm"
@@ -102,6 +103,7 @@ def panel(face: Face, symbols: Symbols, width: int) -> list[Spans]:
         lines += _message(face, symbols, width)
     if not lines:
         lines.append(((hint(face), "dim"),))
+        lines += [((line, "dim"),) for line in wrapped(face.notice, width)[:1]]
     return lines
 
 
@@ -138,16 +140,16 @@ def _message(face: Face, symbols: Symbols, width: int) -> list[Spans]:
     if message.kind != "refused":
         sign = symbols.running if message.kind == "started" else symbols.ready
         role: Role = "run" if message.kind == "started" else "plain"
-        return [((line, role),) for line in wrapped(f"{sign} {wording.sentence(message.text)}", width)]
+        return [((line, role),) for line in wrapped(f"{sign} {wording.sentence(said(message.text))}", width)]
     code = f" ({message.error.code})" if message.error is not None else ""
-    head = _("Refused: {reason}").format(reason=wording.sentence(message.text))
+    head = _("Refused: {reason}").format(reason=wording.sentence(said(message.text)))
     sign = f"{symbols.failed} "
     head = fitted(head, max(width - len(sign) - len(code), 20))
     lines: list[Spans] = [((f"{sign}{head}{code}", "error-band"),)]
     if message.error is not None:
-        action = _("What to do: {action}").format(action=wording.sentence(_(message.error.action)))
+        action = _("What to do: {action}").format(action=wording.sentence(action_words(message.error)))
         lines += [((line, "strong"),) for line in wrapped(action, width)]
-        cause = _("Cause: {cause}").format(cause=wording.sentence(_(message.error.cause)))
+        cause = _("Cause: {cause}").format(cause=wording.sentence(said(message.error.cause)))
         lines += [((line, "dim"),) for line in wrapped(cause, width)]
     return lines
 
@@ -188,8 +190,8 @@ def _sentences(face: Face) -> list[str]:
 def _unit(unit: UnfinishedUnit, symbols: Symbols, width: int) -> list[Spans]:
     where = _("{serial} in {slot}").format(serial=unit.serial, slot=unit.slot) if unit.slot else unit.serial
     lines: list[Spans] = [((f"{symbols.error} {where}", "error"), (f"  {_step_words(unit)}", "dim"))]
-    lines += [((f"  {line}", "plain"),) for line in wrapped(wording.sentence(unit.state), width - 2)]
-    action = _("What to do: {action}").format(action=wording.sentence(unit.action))
+    lines += [((f"  {line}", "plain"),) for line in wrapped(wording.sentence(said(unit.state)), width - 2)]
+    action = _("What to do: {action}").format(action=wording.sentence(said(unit.action)))
     lines += [((f"  {line}", "strong"),) for line in wrapped(action, width - 2)]
     return [*lines, ()]
 
@@ -198,10 +200,10 @@ def _step_words(unit: UnfinishedUnit) -> str:
     if unit.verdict in ("PASS", "FAIL"):
         return wording.verdict_word(unit.verdict)
     if unit.during_step:
-        told = _("interrupted during {step}").format(step=unit.during_step)
+        told = _("interrupted during '{step}'").format(step=said(unit.during_step))
         return f"{told}, {_('which cannot be undone')}" if unit.irreversible else told
     if unit.after_step:
-        return _("interrupted after {step}").format(step=unit.after_step)
+        return _("interrupted after '{step}'").format(step=said(unit.after_step))
     return _("interrupted before the first step")
 
 
@@ -238,8 +240,8 @@ def _about(slot: SlotView, *, hands_out: bool) -> list[str]:
         told.append(_(wording.VERDICT_MEANS[slot.verdict]))
     if slot.error is not None:
         told += [
-            f"{slot.error.code}: {wording.sentence(_(slot.error.what))}",
-            _("Cause: {cause}").format(cause=wording.sentence(_(slot.error.cause))),
+            f"{slot.error.code}: {wording.sentence(said(slot.error.what))}",
+            _("Cause: {cause}").format(cause=wording.sentence(said(slot.error.cause))),
         ]
     if slot.phase in ("done", "broken"):
         told.append(_("What to do: {action}").format(action=wording.next_action(slot)))

@@ -51,6 +51,7 @@ class PlainFace:
         """Listens and tells."""
         threading.Thread(target=self._listen, daemon=True, name="typed").start()
         self._say(_("Plain face. Scan, or type /help."))
+        self._say(*filter(None, [self._station.notice]))
         self._look()
         while not self._ended:
             try:

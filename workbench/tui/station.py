@@ -34,6 +34,7 @@ class Station:
     symbols: Symbols = FINE
     hands_out: bool = False
     sound: bool = False
+    notice: str = ""
     engineer: Callable[[Any, Callable[[], None]], None] | None = None
     straight_to_engineer: bool = False
     clock: Callable[[], float] = time.monotonic

@@ -19,7 +19,7 @@ from workbench.tui.engineer.slot_facts import PHASE_MARKS, SlotFacts, choices, f
 
 COLUMNS: Final = {
     "slot": 6,
-    "phase": 11,
+    "phase": 15,
     "unit": 13,
     "verdict": 9,
     "step": 28,
@@ -29,6 +29,8 @@ COLUMNS: Final = {
     "used by": 44,
 }
 """Columns and their widths, which do not change while a line runs."""
+STEP_AT_MOST: Final = 60
+"""The width of the step where the terminal has room."""
 LOOK_EVERY: Final = 20
 """Ticks between two looks at power, leases and chips."""
 
@@ -61,11 +63,16 @@ class SlotsScreen(EngineerScreen):
         table = self.query_one(DataTable)
         slots = list(self.desk.bench.slots)
         for name, width in COLUMNS.items():
-            longest = max([width, *map(len, slots)]) if name == "slot" else width
-            table.add_column(name, key=name, width=longest)
+            table.add_column(name, key=name, width=self._width(name, width))
         for slot in slots:
             table.add_row(texts.cell(slot), *[""] * (len(COLUMNS) - 1), key=slot)
         table.focus()
+
+    def _width(self, name: str, width: int) -> int:
+        if name == "slot":
+            return max([width, *map(len, self.desk.bench.slots)])
+        spare = self.app.size.width - sum(COLUMNS.values()) - 2 * len(COLUMNS)
+        return min(max(width, width + spare), STEP_AT_MOST) if name == "step" else width
 
     def acts(self) -> tuple[Act, ...]:
         return (Act("f9", "actions of the slot", self._choose, None if self.desk.slot else "no slots"),)
@@ -135,7 +142,7 @@ class SlotsScreen(EngineerScreen):
             lines[0] += f", target {facts.target}, power {facts.power}, chip {facts.chip}"
             lines.append(f"used by {facts.user}")
         if view is not None:
-            lines.append(f"{view.phase}; {step_words(view)}" + _took(view))
+            lines.append(f"{view.phase}; {step_words(view)}" + _took(view, self._state))
             if view.generation > 1:
                 lines.append(f"its process was restarted {view.generation - 1} times")
             if view.error is not None:
@@ -174,6 +181,11 @@ class SlotsScreen(EngineerScreen):
         self.say(texts.error_words(asdict(error)) if isinstance(error, ErrorView) else "")
 
 
-def _took(view: SlotView) -> str:
-    told = f", {texts.seconds(view.elapsed_s)}" if view.elapsed_s is not None else ""
-    return told + (f" of {texts.seconds(view.limit_s)}" if view.limit_s else "")
+def _took(view: SlotView, state: LineState | None) -> str:
+    """How long the unit was or is worked on, and how long it may be."""
+    spent = view.elapsed_s
+    if spent is None and view.began is not None and state is not None:
+        spent = max(state.now - view.began, 0.0)
+    if spent is None:
+        return ""
+    return f", {texts.seconds(spent)}" + (f" of {texts.seconds(view.limit_s)}" if view.limit_s else "")
