@@ -18,6 +18,7 @@ from workbench.station.labels.payload import (
     payload,
     short_fingerprint,
 )
+from workbench.station.steps.scan_label import _again
 
 PRINTABLE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?"
 serials = st.text(PRINTABLE, min_size=1, max_size=64).filter(fits_certificate)
@@ -114,3 +115,8 @@ def test_check_digits_by_hand() -> None:
     """ "A1*" is 33, 17, 10 in two digits each: 98 minus 33171000 modulo 97."""
     assert check_digits("A1", "") == f"{98 - 33171000 % 97:02d}"
     assert check_digits("a1", "") == check_digits("A1", "")
+
+
+def test_the_bar_code_of_the_serial_number_is_told_from_a_foreign_label() -> None:
+    assert "serial number alone" in _again(" ab-0001", "AB-0001")
+    assert "no label of this workbench" in _again("AB-0002", "AB-0001")

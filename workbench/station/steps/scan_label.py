@@ -83,8 +83,17 @@ class ScanLabel(Step[ScanLabelOptions]):
                 if not left:
                     raise
                 ctx.note(error.what)
-                text = N_("That was no label of this workbench. Scan the label on the unit again")
+                text = _again(answer, ctx.serial)
         raise AssertionError("the last scan returns or raises")
+
+
+def _again(answer: str, serial: str) -> str:
+    """What to scan after what is no label: many units carry a bar code of their serial number too."""
+    from workbench.identity.labels import compared
+
+    if compared(answer) == compared(serial):
+        return N_("That was the serial number alone. Scan the square code of the label")
+    return N_("That was no label of this workbench. Scan the label on the unit again")
 
 
 def verify_label(ctx: StepContext, scanned: Any, expected: Any) -> None:
