@@ -6,13 +6,16 @@ server programs the tests that need them are skipped, and fail where CI is set.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -53,6 +56,22 @@ class PostgresServer:
             self._process.wait(START_TIMEOUT_S)
             self._process = None
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Stops all its processes for a while: connections stay, and nothing is answered."""
+        assert self._process is not None
+        server = self._process.pid
+        stopped = [server]
+        os.kill(server, signal.SIGSTOP)  # first, so that it starts no further process
+        try:
+            for pid in _children(server):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
     def new_database(self) -> str:
         """URL of a new, empty database."""
         name = f"t{uuid4().hex}"
@@ -83,6 +102,15 @@ class PostgresServer:
         """PostgreSQL refuses to run as root; and it must not outlive the tests."""
         be_postgres = ["--reuid=postgres", "--regid=postgres", "--init-groups"] if os.getuid() == 0 else []
         return ["setpriv", *be_postgres, "--pdeathsig=QUIT", str(self._programs / program), *arguments]
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _programs() -> Path | None:

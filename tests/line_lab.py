@@ -93,6 +93,15 @@ def deaf(ctx, options):
     os.read(os.pipe()[0], 1)
 
 
+def leave(ctx, options):
+    child = os.fork()
+    if child == 0:
+        os.read(os.pipe()[0], 1)
+    with open(os.path.join(os.environ["LINE_LAB"], "child"), "w") as file:
+        file.write(str(child))
+    os._exit(1)
+
+
 def chatter(ctx, options):
     for done in range(20_001):
         ctx.emit(Progress(step="x", done=done, total=20_000))
@@ -106,6 +115,8 @@ DO = {
     "error": error,
     "deaf": deaf,
     "chatter": chatter,
+    "leave": leave,
+    "rma": lambda ctx, options: {"rma": ctx.rma},
     "die": lambda ctx, options: os.kill(os.getpid(), signal.SIGKILL),
     "scan": lambda ctx, options: {"scan": ctx.ask_scan("scan the label")},
     "confirm": lambda ctx, options: {"yes": ctx.ask_confirm("is it green?")},

@@ -56,7 +56,9 @@ def test_text_is_found_wherever_it_stands_and_is_no_pattern(line: LabLine) -> No
     for text in ("100%_bad", "BAD <X>", "lab-unit", "ada", "c0ffeeA1"):
         assert _found(line, texts=(text,)) == [bad]
     assert _found(line, texts=("LOT-7",)) == [good, bad]
-    for text in ("100__bad", "%bad%x", "nowhere"):
+    abroad = line.run("A3", operator="Jürgen").run_id
+    assert _found(line, texts=("JÜRG",)) == [abroad]
+    for text in ("100__bad", "%bad%x", "nowhere", "doing flash"):
         assert _found(line, texts=(text,)) == []
     assert _found(line, texts=("LOT-7", "ada", bad[:8])) == [bad]
     assert _found(line, texts=("LOT-7", "ada", good[:8])) == []

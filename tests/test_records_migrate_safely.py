@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
 
 from workbench.database import engine as database
 from workbench.database.base import Base
@@ -29,6 +30,7 @@ from workbench.identity.ledger import tables
 from workbench.station import models
 from workbench.station.lots import tables as lot_tables
 from workbench.station.records import Records
+from workbench.station.records_search import RunFilter
 from workbench.station.run import Run
 from workbench.station.throttle import Stamped
 
@@ -39,6 +41,7 @@ import sys
 import alembic.command
 from pathlib import Path
 from workbench.station.records import Records
+from workbench.station.records_search import RunFilter
 from workbench.station.run import Run
 
 print("ready", flush=True)
@@ -110,6 +113,29 @@ def test_a_migration_that_breaks_off_leaves_nothing(
     engine.dispose()
     monkeypatch.setattr(database, "_migrate", migrate)
     Records.open(database_url).close()
+
+
+def test_runs_of_an_older_database_are_found_by_their_text(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "REVISIONS", ("0001", "0002", "0003", "0004"))
+        older = open_engine(database_url)
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    times = {"started_at": at, "finished_at": at, "recorded_at": at, "elapsed_s": 1.0}
+    plain = {"verb": "unit", "verdict": "FAIL", "host": "h", "version": "0.7", "complete": True}
+    error = {"code": "flash-failed", "what": "page 3 is not erased"}
+    said = {"result": {"serial": "A-7", "steps": [{"step": "erase-all"}]}, "error": error}
+    run = {"run_id": "feed", **plain, **times, **said, "journal": "j", "journal_sha256": "0"}
+    seen = {"run_id": "feed", "seq": 1, "time": at, "what": "chip-id", "value": {}, "text": "c0ffee"}
+    with writing(older) as connection:
+        connection.execute(insert(models.RunRow.__table__), [run])  # type: ignore[arg-type]
+        connection.execute(insert(models.ObservationRow.__table__), [seen])  # type: ignore[arg-type]
+    older.dispose()
+    with Records.open(database_url) as records:
+        for words in ("FEED", "c0ffee", "flash-failed", "Page 3", "a-7"):
+            assert [found.run_id for found in records.search(RunFilter(texts=(words,)))] == ["feed"]
+        assert records.search(RunFilter(texts=("erase-all",))) == []
 
 
 def _make_newer(url: str) -> None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from tests.fixtures_postgres import PostgresServer
 from tests.report_lab import LabLine, UnitBad
-from workbench.database.engine import writing
+from tests.tamper_lab import TIME, failed_of, forge, journals_of, log_of, sql
 from workbench.station import records as records_module
 from workbench.station.orphans import import_orphans
 from workbench.station.run import Run
 from workbench.station.run_log import FIRST_PREV, NotALog, encode, read_lines
-from workbench.station.run_log_check import Checked, Head
-from workbench.station.run_log_file import LOG_FILE, RunLog, RunLogDamaged
+from workbench.station.run_log_check import Checked
+from workbench.station.run_log_file import RunLog, RunLogDamaged
+from workbench.station.run_log_head import Head
 
 RUNS = 3
-TIME = "2026-01-02T03:04:05.000000Z"
 
 
 @pytest.fixture
@@ -47,24 +44,6 @@ def _check(line: LabLine, anchor: Head | None = None) -> Checked:
 
 def _kinds(line: LabLine, anchor: Head | None = None) -> set[str]:
     return {found.kind for found in _check(line, anchor).altered}
-
-
-def _sql(line: LabLine, statement: str) -> None:
-    with writing(line.records.engine) as connection:
-        assert connection.execute(text(statement)).rowcount > 0
-
-
-def _log(line: LabLine) -> Path:
-    return line.journals / "recorded" / LOG_FILE
-
-
-def _journals(line: LabLine) -> list[Path]:
-    return sorted((line.journals / "recorded").glob("*/*.jsonl"))
-
-
-def _failed(line: LabLine) -> Path:
-    (failed,) = [path for path in _journals(line) if b"FAIL" in path.read_bytes()]
-    return failed
 
 
 def test_what_was_recorded_fits(line: LabLine) -> None:
@@ -94,17 +73,17 @@ DATABASE = {
 
 @pytest.mark.parametrize("statement", DATABASE)
 def test_what_is_altered_in_the_database_shows(line: LabLine, statement: str) -> None:
-    _sql(line, statement)
+    sql(line, statement)
     assert _kinds(line) == DATABASE[statement]
 
 
 def test_it_shows_in_a_shared_database_too(tmp_path: Path, postgres: PostgresServer) -> None:
     line = _recorded(tmp_path, postgres.new_database())
     assert _kinds(line) == set()
-    _sql(line, "UPDATE runs SET slot = 'v9' WHERE verdict = 'FAIL'")
-    _sql(line, "DELETE FROM runs WHERE verdict = 'PASS'")
-    _sql(line, "UPDATE attempts SET serial = 'A7' WHERE serial = 'A1'")
-    _sql(line, "DELETE FROM run_log WHERE line = 2")
+    sql(line, "UPDATE runs SET slot = 'v9' WHERE verdict = 'FAIL'")
+    sql(line, "DELETE FROM runs WHERE verdict = 'PASS'")
+    sql(line, "UPDATE attempts SET serial = 'A7' WHERE serial = 'A1'")
+    sql(line, "DELETE FROM run_log WHERE line = 2")
     assert _kinds(line) == {"record-changed", "record-removed", "attempt-changed", "log-unknown"}
     line.close()
 
@@ -138,7 +117,7 @@ def _remove(path: Path) -> None:
 def test_what_is_altered_in_the_log_shows(
     line: LabLine, alter: Callable[[Path], None], kinds: set[str]
 ) -> None:
-    alter(_log(line))
+    alter(log_of(line))
     assert _kinds(line) >= kinds
 
 
@@ -147,35 +126,19 @@ def test_what_is_altered_in_the_log_shows(
     [(_cut_end, "journal-changed"), (_edit, "journal-changed"), (_remove, "journal-removed")],
 )
 def test_what_is_altered_in_a_journal_shows(line: LabLine, alter: Callable[[Path], None], kind: str) -> None:
-    alter(_failed(line))
+    alter(failed_of(line))
     assert _kinds(line) == {kind}
 
 
 def test_a_journal_that_was_put_in_shows(line: LabLine) -> None:
-    copied = _journals(line)[0]
+    copied = journals_of(line)[0]
     copied.with_name(copied.name.replace("Z-", "Z-0")).write_bytes(copied.read_bytes())
     assert _kinds(line) == {"journal-added"}
 
 
-def _forged(line: LabLine) -> None:
-    """Makes log and database anew without the last run, and takes its journal away."""
-    lines = [json.loads(raw) for raw in _log(line).read_bytes().splitlines()][:-1]
-    _log(line).write_bytes(b"")
-    prev = FIRST_PREV
-    for number, told in enumerate(lines):
-        raw = encode(number, prev, TIME, told["kind"], told["data"])
-        with _log(line).open("ab") as file:
-            file.write(raw)
-        prev = sha256(raw).hexdigest()
-        _sql(line, f"UPDATE run_log SET line_sha256 = '{prev}' WHERE line = {number}")
-    _sql(line, f"DELETE FROM run_log WHERE line = {len(lines)}")
-    _sql(line, "DELETE FROM runs WHERE verdict = 'FAIL'")
-    _failed(line).unlink()
-
-
 def test_only_a_line_that_was_kept_elsewhere_shows_that_everything_was_made_anew(line: LabLine) -> None:
     head = _check(line).head
-    _forged(line)
+    forge(line)
     assert _kinds(line) == set()
     assert _kinds(line, head) == {"log-not-anchored"}
 
@@ -213,11 +176,11 @@ def test_a_process_that_dies_between_log_and_database_leaves_both_whole(
 
 
 def test_a_torn_last_line_is_taken_away_and_a_damaged_one_is_said(line: LabLine) -> None:
-    with _log(line).open("ab") as file:
+    with log_of(line).open("ab") as file:
         file.write(b'{"data":')
     line.run("B1")
     assert _check(line).altered == ()
-    with _log(line).open("ab") as file:
+    with log_of(line).open("ab") as file:
         file.write(b"{}\n")
     run = line.run("B2")
     assert run.verdict == "PASS"
@@ -227,8 +190,8 @@ def test_a_torn_last_line_is_taken_away_and_a_damaged_one_is_said(line: LabLine)
 
 
 def test_runs_from_before_the_log_are_not_judged(line: LabLine) -> None:
-    _sql(line, "DELETE FROM run_log")
-    _log(line).unlink()
+    sql(line, "DELETE FROM run_log")
+    log_of(line).unlink()
     line.run("B1")
     checked = _check(line)
     assert (checked.altered, checked.earlier, checked.runs) == ((), RUNS, 1)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.report_lab import NASTY, unit_run
 from workbench.station.reports.attempts import LotFacts, UnitFacts
+from workbench.station.reports.brief import brief_of
 from workbench.station.reports.page import MAX_UNITS, Maker, count_lot, lot_page, run_page, unit_page
 from workbench.station.reports.unit_run import Measurement, StepRun, UnitRun
 
@@ -84,7 +85,7 @@ def _pages(run: UnitRun, name: str) -> list[str]:
         runs=(run,),
         others=(run,),
     )
-    statistics, last = count_lot([run])
+    statistics, last = count_lot([brief_of(run)])
     return [lot_page(_lot(name), statistics, last, MAKER), unit_page(unit, MAKER), run_page(run, MAKER)]
 
 
@@ -120,7 +121,7 @@ def test_pages_load_nothing_and_say_so_to_the_browser() -> None:
 
 def test_verdicts_are_words_and_patterns_and_not_only_colours() -> None:
     runs = [unit_run(f"A{n}", verdict) for n, verdict in enumerate(("PASS", "FAIL", "ERROR", "STOPPED"))]
-    statistics, last = count_lot(runs)
+    statistics, last = count_lot(map(brief_of, runs))
     page = lot_page(_lot(), statistics, last, MAKER)
     for verdict in ("PASS", "FAIL", "ERROR", "STOPPED"):
         assert f'id="p-{verdict}"' in page
@@ -138,7 +139,7 @@ def test_a_lot_without_a_run_has_a_page_too() -> None:
 
 
 def test_a_large_lot_lists_no_more_units_than_can_be_read() -> None:
-    statistics, last = count_lot(unit_run(f"A{n}", "FAIL") for n in range(MAX_UNITS + 3))
+    statistics, last = count_lot(brief_of(unit_run(f"A{n}", "FAIL")) for n in range(MAX_UNITS + 3))
     page = lot_page(_lot(), statistics, last, MAKER)
     assert page.count("<tr><td>A") == MAX_UNITS
     assert "and 3 more" in page

@@ -85,6 +85,12 @@ def test_a_measurement_has_its_spread_and_how_well_it_keeps_its_limits() -> None
     assert sum(m.bins) == 3
 
 
+def test_values_that_are_all_the_same_have_no_spread_by_rounding() -> None:
+    always = Measurement(step="s", name="u", value=3.3, low=3.0, high=3.6)
+    (m,) = statistics([unit_run(measurements=(always,))] * 3).measurements
+    assert (m.mean, m.deviation, m.cpk) == (3.3, 0.0, None)
+
+
 @pytest.mark.parametrize("value", [True, "ok", float("nan"), float("inf")])
 def test_what_is_no_number_is_counted_and_not_averaged(value: float | str | bool) -> None:
     run = unit_run(measurements=(Measurement(step="s", name="u", value=value, passed=False),))

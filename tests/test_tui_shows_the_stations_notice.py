@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.station.demo_line import NOTICE as DEMO_NOTICE
 from workbench.station.demo_line import STATION, _make_pin
 from workbench.station.operators_pin import PinWrong, check_pin
 from workbench.station.station_file import StationFileInvalid, load_station
@@ -38,7 +39,7 @@ def test_it_is_one_line_of_text(tmp_path: Path) -> None:
 
 def test_the_demo_tells_a_pin_that_is_its_own(tmp_path: Path) -> None:
     pin = _make_pin(tmp_path)
-    (tmp_path / "station.toml").write_text(STATION.format(pin=pin))
+    (tmp_path / "station.toml").write_text(STATION.format(notice=DEMO_NOTICE.format(pin=pin)))
     assert pin in (load_station(tmp_path).station.notice or "")
     check_pin(tmp_path, pin)
     with pytest.raises(PinWrong):

@@ -39,18 +39,25 @@ def lot(
     """
     from workbench.cli.records import open_records
     from workbench.station.reports import as_json
-    from workbench.station.reports.attempts import lot_facts, lot_runs
+    from workbench.station.reports.attempts import lot_briefs, lot_facts
     from workbench.station.reports.page import count_lot, lot_page
 
     with reporting("report lot", opt.Output(json=json, plain=plain)) as report:
         with open_records(bench) as (records, folder):
             facts = lot_facts(records.engine, lot_id)
-            figures, last = count_lot(lot_runs(records.engine, lot_id, filters.moment(since)))
-        report.result |= {"lot": as_json.value(facts), "statistics": as_json.figures(figures)}
+            figures, last = count_lot(lot_briefs(records.engine, lot_id, filters.moment(since)))
+        maker = typed.maker_of(folder)
+        report.result |= {
+            "lot": as_json.value(facts),
+            "statistics": as_json.figures(figures),
+            "head": maker.head,
+        }
         if html is not None:
-            typed.write(html, [lot_page(facts, figures, last, typed.maker_of(folder), since)])
+            typed.write(html, [lot_page(facts, figures, last, maker, since)])
         if not json:
             _say(facts, figures, plain=plain)
+            if maker.head:
+                stdout.say(f"\nhead of the log of runs  {maker.head}")
 
 
 def _say(facts: LotFacts, s: Statistics, *, plain: bool) -> None:

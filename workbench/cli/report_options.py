@@ -52,13 +52,11 @@ def maker_of(folder: Path) -> Maker:
     """This machine, and the head of the bench's log of runs."""
     from workbench.station.places import journal_dir
     from workbench.station.reports.page import Maker
-    from workbench.station.run_log_check import log_head
+    from workbench.station.run_log_file import LOG_FILE, RECORDED
+    from workbench.station.run_log_head import last_head
 
-    try:
-        head = log_head(journal_dir(folder))
-    except OSError:
-        head = None
-    return Maker(station=os.uname().nodename, head=str(head) if head else None)
+    found = last_head(journal_dir(folder) / RECORDED / LOG_FILE)
+    return Maker(station=os.uname().nodename, head=None if found is None else str(found[1]))
 
 
 def say_run(run: UnitRun) -> None:

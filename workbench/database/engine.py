@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from workbench.errors import Blame, InputError, WorkbenchError
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 """All revisions, oldest first; known here so that Alembic is loaded only when there is work for it."""
 VERSION_TABLE: Final = "workbench_version"
 """Named so that the records may share a database with another program that uses Alembic."""
@@ -37,6 +37,11 @@ answer, after 20 seconds (here in milliseconds) where what we sent is not acknow
 """
 LOCK_TIMEOUT_S: Final = 30
 """How long one process waits for another that migrates or writes."""
+ANSWER_TIMEOUT_S: Final = 40.0
+"""How long a server may be silent in a statement: longer than one that waits for a lock.  A URL may say
+otherwise by `answer_timeout`, in seconds.
+"""
+_ANSWER_TIMEOUT: Final = "answer_timeout"
 _ADVISORY_LOCK: Final = 0x776F726B62656E63
 """PostgreSQL lock that a migration holds: "workbenc" in ASCII."""
 _WRITES: Final = "workbench_writes"
@@ -116,9 +121,23 @@ def _url(url_text: str) -> URL:
         raise DatabaseUrlInvalid("the database's URL is not one", cause=type(exc).__name__) from exc
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise DatabaseUrlInvalid(f"{url.get_backend_name()} databases are not supported")
+    if url.get_backend_name() == "postgresql":
+        _answer_timeout_s(url.query)
     if url.get_backend_name() == "sqlite" and not _is_file(url):
         raise DatabaseUrlInvalid("records in memory would be lost", cause="an SQLite URL without a file")
     return url
+
+
+def _answer_timeout_s(query: Mapping[str, Any]) -> float:
+    """Longest silence that the query of a URL allows; raises DatabaseUrlInvalid."""
+    told = query.get(_ANSWER_TIMEOUT, ANSWER_TIMEOUT_S)
+    try:
+        limit_s = float(told)
+    except (TypeError, ValueError):
+        limit_s = 0.0
+    if not 1 <= limit_s <= 3600:
+        raise DatabaseUrlInvalid(f"{_ANSWER_TIMEOUT} in the database's URL is not 1 to 3600 seconds")
+    return limit_s
 
 
 def _is_file(url: URL) -> bool:
@@ -154,6 +173,7 @@ def _engine(url: URL) -> Engine:
         arguments = {key: value for key, value in arguments.items() if key not in url.query}
         # The server may have been away since a connection was last used.
         engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
+        event.listen(engine, "do_connect", _open_postgresql)
         event.listen(engine, "connect", _connect_postgresql)
         return engine
     engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
@@ -170,6 +190,17 @@ def _connect_sqlite(driver: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _open_postgresql(_dialect: Dialect, _record: object, args: Sequence[Any], named: dict[str, Any]) -> Any:
+    from workbench.database.answers import AnsweredConnection
+
+    limit_s = _answer_timeout_s(named)
+    connection = AnsweredConnection.connect(
+        *args, **{name: value for name, value in named.items() if name != _ANSWER_TIMEOUT}
+    )
+    connection.answer_timeout_s = limit_s
+    return connection
 
 
 def _connect_postgresql(driver: Any, _record: object) -> None:
@@ -234,6 +265,21 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", "workbench.database:migrations")
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, REVISIONS[-1])
+        with _however_long(connection):
+            command.upgrade(config, REVISIONS[-1])
     except CommandError as exc:
         raise DatabaseUnavailable(f"the database cannot be brought up to date: {exc}") from exc
+
+
+@contextmanager
+def _however_long(connection: Connection) -> Iterator[None]:
+    """Lets a server be silent as long as it likes: to change a large table takes its time."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    usual_s, driver.answer_timeout_s = driver.answer_timeout_s, None
+    try:
+        yield
+    finally:
+        driver.answer_timeout_s = usual_s

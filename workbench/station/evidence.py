@@ -11,7 +11,7 @@ evidence/
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +35,8 @@ from workbench.images import files
 from workbench.settings import STATE_FOLDER
 from workbench.station.evidence_log import log_station, opened
 from workbench.station.journal import utc_now
+from workbench.station.places import JOURNALS
+from workbench.station.run_log_head import observed_head
 
 FOLDER: Final = "evidence"
 KEY_FILE: Final = "station.key.pem"
@@ -191,9 +193,12 @@ class EvidenceDesk:
     def conclude(self, content: Content, secrets: tuple[bytes, ...] = ()) -> Concluded:
         """Signs and keeps the evidence of a unit: file and log entry are on the disk when this returns.
 
+        It also says how far the station's log of runs had come, where that lies beside the folder.
         `secrets` are known ones that must not be in it.  Raises SecretRefused, ValueNotStorable,
         EvidenceRefused (such as for a certificate that has run out), EvidenceUnwritable, EvidenceLogDamaged.
         """
+        runs = observed_head(self._folder.parent / JOURNALS)
+        content = replace(content, observed={**content.observed, **runs})
         with opened(self._folder, self._station) as log:
             place = Place(log.line, log.prev)
             signer = Signer(self._chain, utc_now())

@@ -39,6 +39,8 @@ class RunRow(Base):
     journal_sha256: Mapped[str]
     """SHA-256 of the journal's last line, and so of all of it."""
     recorded_at: Mapped[datetime]
+    about: Mapped[str | None] = mapped_column(deferred=True)
+    """What a person may look for in the run, in lower case: see `records_search.about`."""
 
 
 class EventRow(Base):

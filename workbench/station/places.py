@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from workbench.settings import STATE_FOLDER
+
+JOURNALS: Final = "journals"
 
 
 def journal_dir(bench_folder: Path) -> Path:
     """Folder of the journals of the bench whose bench file lies in `bench_folder`."""
-    return bench_folder / STATE_FOLDER / "journals"
+    return bench_folder / STATE_FOLDER / JOURNALS
 
 
 def database_url(bench_folder: Path) -> str:

@@ -18,12 +18,13 @@ from workbench.identity.labels import compared
 from workbench.station.accounts import Account, account
 from workbench.station.journal_reader import JournalDamaged, read_journal
 from workbench.station.models import EventRow, ObservationRow, RunRow
-from workbench.station.records_search import RunFilter, query_of
+from workbench.station.records_search import RunFilter, about, named_in, query_of
 from workbench.station.run_log_file import opened
 
 if TYPE_CHECKING:
     from workbench.station.reports.unit_run import UnitRun
-    from workbench.station.run_log_check import Checked, Head
+    from workbench.station.run_log_check import Checked
+    from workbench.station.run_log_head import Head, SignedHead
 
 MAX_RUNS: Final = 10_000
 """Most runs that one query gives."""
@@ -148,11 +149,13 @@ class Records:
         """The newest runs that have all that is wanted first, at most `limit`."""
         return self._summaries(query_of(wanted).limit(max(0, min(limit, MAX_RUNS))))
 
-    def verify(self, journal_dir: Path, anchor: Head | None = None) -> Checked:
+    def verify(
+        self, journal_dir: Path, anchor: Head | None = None, signed: SignedHead | None = None
+    ) -> Checked:
         """Compares log, journals and database of the station with this folder of journals; raises OSError."""
         from workbench.station.run_log_check import verify_records
 
-        return verify_records(self._engine, journal_dir, anchor)
+        return verify_records(self._engine, journal_dir, anchor, signed)
 
     @property
     def engine(self) -> Engine:
@@ -219,8 +222,9 @@ def _known(connection: Connection, run_id: str) -> bool:
 
 
 def _insert(connection: Connection, told: Account, journal: str) -> None:
-    connection.execute(insert(RunRow), [_run_values(told, journal)])
     events = [storable(event) for event in told.events]
+    values = _run_values(told, journal)
+    connection.execute(insert(RunRow), [{**values, "about": about(values, named_in(events))}])
     connection.execute(insert(EventRow), [_event_values(told.run_id, event) for event in events])
     seen = [_observation_values(told.run_id, e) for e in events if e["event"] == "observed"]
     if seen:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, String, cast, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, select, union
 
 from workbench.events import Verdict
 from workbench.identity.labels import compared
 from workbench.station.lots.tables import AttemptRecord
 from workbench.station.models import ObservationRow, RunRow
+
+MAX_ABOUT: Final = 4000
+"""Most characters of a run in which a text is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +26,9 @@ class RunFilter:
     serial    of the unit, in any lot; upper and lower case are one
     code      of the error that the run ended with
     chip      ID of a chip that the run saw
-    texts     each stands in the run's ID, verb, slot, target, verdict, machine, error or result, or in its
-              unit's serial number, chip ID or operator; upper and lower case are one
+    texts     each stands in the run's ID, verb, slot, target, verdict, machine, error or result (but its
+              steps and measurements), or in its unit's serial number, chip ID or operator; upper and lower
+              case are one
     """
 
     serial: str | None = None
@@ -65,7 +71,7 @@ def query_of(wanted: RunFilter) -> Select[RunRow]:
         seen = select(ObservationRow.run_id).where(ObservationRow.what == "chip-id")
         query = query.where(RunRow.run_id.in_(seen.where(ObservationRow.text == wanted.chip.lower())))
     for text in wanted.texts:
-        query = query.where(_has_text(text))
+        query = query.where(RunRow.about.contains(text.lower(), autoescape=True))
     return query
 
 
@@ -84,17 +90,25 @@ def _of_unit(wanted: RunFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _has_text(text: str) -> ColumnElement[bool]:
-    """Without an index: it is for a person who looks, and reads each run once."""
-    about = (RunRow.run_id, RunRow.host, RunRow.verdict)
-    columns = (*about, RunRow.verb, RunRow.slot, RunRow.target, RunRow.error_code)
-    documents = (cast(RunRow.error, String), cast(RunRow.result, String))
-    inside = [column.icontains(text, autoescape=True) for column in (*columns, *documents)]
-    unit = (AttemptRecord.serial, AttemptRecord.chip_id, AttemptRecord.operator)
-    of_unit = select(AttemptRecord.run_id).where(
-        or_(*(column.icontains(text, autoescape=True) for column in unit))
-    )
-    seen = select(ObservationRow.run_id).where(
-        ObservationRow.what == "chip-id", cast(ObservationRow.value, String).icontains(text, autoescape=True)
-    )
-    return or_(*inside, RunRow.run_id.in_(of_unit), RunRow.run_id.in_(seen))
+def about(run: Mapping[str, Any], named: Iterable[str]) -> str:
+    """What a person may look for in a run, as one text in lower case, of at most MAX_ABOUT characters.
+
+    `run` is its row; `named` are its unit's serial number, chip IDs and operator.  Steps and measurements are
+    left out: nearly every run would be found.
+    """
+    result = {name: said for name, said in run["result"].items() if name not in ("steps", "measurements")}
+    error = (run["error"] or {}).values()
+    plain = (run[name] for name in ("run_id", "host", "verdict", "verb", "slot", "target"))
+    parts = [*plain, *named, *map(str, error), json.dumps(result, ensure_ascii=False)]
+    return "\n".join(part for part in parts if part).lower()[:MAX_ABOUT]
+
+
+def named_in(events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Serial number, operator and chip IDs that the events of a run name."""
+    found: list[Any] = []
+    for event in events:
+        if event["event"] == "unit-began":
+            found += [event.get("serial"), event.get("operator"), event.get("lot")]
+        elif event["event"] == "observed" and event["what"] == "chip-id":
+            found.append(event["value"])
+    return [text for text in found if isinstance(text, str) and text]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,6 +130,10 @@ class Run:
         """Gives the run this error without raising it; the first one counts, before any that is raised."""
         self._noted = self._noted or error
 
+    def keep_traceback(self, exc: BaseException) -> None:
+        """Writes where the exception came from into the journal, and nowhere else."""
+        self._channel.keep_traceback("".join(traceback.format_exception(exc)))
+
     def __enter__(self) -> Self:
         return self
 
@@ -166,7 +171,10 @@ class Run:
         """The meaning of `exc`; where that is a defect, with the journal to report."""
         judged = judge(exc)
         if isinstance(judged.error, Unexpected) and judged.error is not exc:
-            judged.error.action = f"report it with the run's journal {self.journal_path}"
+            path = self.journal_path
+            judged.error.action = (
+                f"report it with the run's journal {path} (once filed, in recorded/ beside it)"
+            )
         return judged
 
     def _finished(self, exc: BaseException | None) -> RunFinished:

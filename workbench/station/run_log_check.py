@@ -24,6 +24,7 @@ from workbench.station.models import EventRow, RunLogRow, RunRow
 from workbench.station.records import storable
 from workbench.station.run_log import LogLine
 from workbench.station.run_log_file import LOG_FILE, RECORDED, read_log, station_name
+from workbench.station.run_log_head import Head, SignedHead
 
 BATCH: Final = 200
 """Runs that are compared with one question to the database."""
@@ -35,6 +36,7 @@ Kind = Literal[
     "log-unknown",
     "log-replaced",
     "log-not-anchored",
+    "log-not-signed",
     "journal-changed",
     "journal-removed",
     "journal-added",
@@ -67,17 +69,6 @@ class Altered:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """A line of the log that somebody kept elsewhere."""
-
-    line: int
-    sha256: str
-
-    def __str__(self) -> str:
-        return f"{self.line}:{self.sha256}"
-
-
-@dataclass(frozen=True, slots=True)
 class Checked:
     """What was compared, and what does not fit.  `earlier` runs are older than the log, and not judged."""
 
@@ -88,8 +79,13 @@ class Checked:
     altered: tuple[Altered, ...]
 
 
-def verify_records(engine: Engine, journal_dir: Path, anchor: Head | None = None) -> Checked:
-    """Compares everything that this station has recorded; raises DatabaseUnavailable, OSError."""
+def verify_records(
+    engine: Engine, journal_dir: Path, anchor: Head | None = None, signed: SignedHead | None = None
+) -> Checked:
+    """Compares everything that this station has recorded; raises DatabaseUnavailable, OSError.
+
+    `anchor`: a line that somebody kept elsewhere; `signed`: one that the station signed.
+    """
     recorded = journal_dir / RECORDED
     lines, broken = read_log(recorded / LOG_FILE) if (recorded / LOG_FILE).exists() else ((), None)
     altered = [Altered("log-broken", str(broken))] if broken else []
@@ -97,19 +93,13 @@ def verify_records(engine: Engine, journal_dir: Path, anchor: Head | None = None
     with library_errors(engine.url), Session(engine) as session:
         altered += _check_log(session, lines, station, whole=broken is None)
         altered += _check_anchor(lines, anchor)
+        altered += _check_signed(lines, signed)
         runs = [line for line in lines if line.kind == "run"]
         for first in range(0, len(runs), BATCH):
             altered += _check_runs(session, runs[first : first + BATCH], recorded)
         added, earlier = _check_added(session, lines, recorded)
     head = Head(lines[-1].line, lines[-1].sha256) if lines else None
     return Checked(len(lines), len(runs), earlier, head, (*altered, *added))
-
-
-def log_head(journal_dir: Path) -> Head | None:
-    """The last line of this station's log; None where there is none, or it is broken."""
-    path = journal_dir / RECORDED / LOG_FILE
-    lines, broken = read_log(path) if path.exists() else ((), None)
-    return Head(lines[-1].line, lines[-1].sha256) if lines and broken is None else None
 
 
 def _check_log(session: Session, lines: Sequence[LogLine], station: str, *, whole: bool) -> Iterator[Altered]:
@@ -143,6 +133,16 @@ def _check_anchor(lines: Sequence[LogLine], anchor: Head | None) -> Iterator[Alt
         return
     if len(lines) <= anchor.line or lines[anchor.line].sha256 != anchor.sha256:
         yield Altered("log-not-anchored", f"the log has no line {anchor}")
+
+
+def _check_signed(lines: Sequence[LogLine], signed: SignedHead | None) -> Iterator[Altered]:
+    if signed is None:
+        return
+    words = f"the evidence of {signed.serial}, signed {signed.signed_at},"
+    if not lines or lines[0].data["log_id"] != signed.log_id:
+        yield Altered("log-not-signed", f"{words} names the log {signed.log_id}, which is not here")
+    elif len(lines) <= signed.head.line or lines[signed.head.line].sha256 != signed.head.sha256:
+        yield Altered("log-not-signed", f"{words} names the line {signed.head}, which the log has not")
 
 
 def _check_runs(session: Session, lines: Sequence[LogLine], recorded: Path) -> Iterator[Altered]:

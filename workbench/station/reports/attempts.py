@@ -5,18 +5,20 @@ Reads only.  All functions raise DatabaseUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, Row, Select, exists, func, select, union
+from sqlalchemy import Engine, Row, Select, and_, exists, func, select, union
 
 from workbench.database.engine import library_errors
+from workbench.events import Verdict
 from workbench.identity.labels import compared
 from workbench.station.lots.errors import LotUnknown, SerialUnknown
 from workbench.station.lots.tables import ATTEMPTS, LOTS, SERIALS
 from workbench.station.models import ObservationRow, RunRow
+from workbench.station.reports.brief import Brief
 from workbench.station.reports.unit_run import UnitRun, measurement, step_run
 
 AT_ONCE: Final = 2000
@@ -86,6 +88,43 @@ def lot_runs(engine: Engine, lot: str, since: datetime | None = None) -> Iterato
     with library_errors(engine.url), engine.connect() as connection:
         for row in connection.execute(query.execution_options(yield_per=AT_ONCE)):
             yield _run(row)
+
+
+def lot_briefs(engine: Engine, lot: str, since: datetime | None = None) -> Iterator[Brief]:
+    """The same in brief, for a lot's figures."""
+    a, error = ATTEMPTS.c, RunRow.__table__.c.error
+    failed = and_(RunRow.run_id == a.run_id, a.verdict != "PASS")
+    times = (a.started_at, a.finished_at, a.elapsed_s)
+    columns = (a.serial, a.verdict, *times, a.station, a.slot, a.error_code, error, a.steps, a.measurements)
+    query = select(*columns).select_from(ATTEMPTS.outerjoin(RunRow.__table__, failed))
+    query = query.where(a.verdict.is_not(None), a.lot_id == lot).order_by(a.started_at, a.number)
+    if since is not None:
+        query = query.where(a.started_at >= since)
+    with library_errors(engine.url), engine.connect() as connection:
+        for row in connection.execute(query.execution_options(yield_per=AT_ONCE)):
+            yield _brief(*row)
+
+
+def _brief(
+    serial: str,
+    verdict: Verdict,
+    started_at: datetime,
+    finished_at: datetime | None,
+    elapsed_s: float | None,
+    station: str,
+    slot: str | None,
+    code: str | None,
+    error: Mapping[str, str] | None,
+    steps: Sequence[Mapping[str, Any]] | None,
+    values: Sequence[Mapping[str, Any]] | None,
+) -> Brief:
+    ended_at = finished_at or started_at
+    took_s = (ended_at - started_at).total_seconds() if elapsed_s is None else elapsed_s
+    told = (error or {"code": code or "", "what": ""}) if verdict != "PASS" else {}
+    code, what = told.get("code", ""), told.get("what", "")
+    return Brief(
+        serial, verdict, started_at, ended_at, took_s, station, slot, code, what, steps or (), values or ()
+    )
 
 
 def unit_facts(engine: Engine, serial: str) -> UnitFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import workbench
 from workbench.station.reports import charts, words
 from workbench.station.reports.attempts import LotFacts, UnitFacts
+from workbench.station.reports.brief import Brief
 from workbench.station.reports.error_catalogue import find
 from workbench.station.reports.statistics import VERDICTS, Counting, Statistics
 from workbench.station.reports.unit_run import UnitRun
@@ -39,24 +41,24 @@ class LastRuns:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._not_passed: dict[str, UnitRun] = {}
+        self._counts: Counter[str] = Counter()
+        self._not_passed: dict[str, Brief] = {}
 
-    def take(self, run: UnitRun) -> None:
+    def take(self, run: Brief) -> None:
         """One more run, after the unit's earlier ones."""
         key = run.unit.casefold()
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[key] += 1
         if run.verdict == "PASS":
             self._not_passed.pop(key, None)
         else:
             self._not_passed[key] = run
 
-    def not_passed(self) -> list[tuple[UnitRun, int]]:
+    def not_passed(self) -> list[tuple[Brief, int]]:
         """Units whose last run did not pass, with the number of their runs, by their names."""
         return [(self._not_passed[key], self._counts[key]) for key in sorted(self._not_passed)]
 
 
-def count_lot(runs: Iterable[UnitRun]) -> tuple[Statistics, LastRuns]:
+def count_lot(runs: Iterable[Brief]) -> tuple[Statistics, LastRuns]:
     """What a lot's page needs of its runs, in one pass."""
     counting, last = Counting(), LastRuns()
     for run in runs:

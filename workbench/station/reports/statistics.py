@@ -8,14 +8,15 @@ yield the share whose first judging run was a PASS.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from workbench.events import Verdict
-from workbench.station.reports.unit_run import Measurement, UnitRun
+from workbench.station.reports.brief import Brief, brief_of
+from workbench.station.reports.unit_run import UnitRun, measurement
 
 BINS: Final = 16
 VERDICTS: Final[tuple[Verdict, ...]] = ("PASS", "FAIL", "ERROR", "STOPPED")
@@ -144,7 +145,7 @@ class _Step:
 
 @dataclass(slots=True)
 class _Values:
-    last: Measurement
+    last: Mapping[str, Any]
     count: int = 0
     failed: int = 0
     numbers: list[float] = field(default_factory=list)
@@ -167,55 +168,67 @@ class Counting:
         self._failures: dict[tuple[str, Verdict], _Failure] = {}
         self._steps: dict[str, _Step] = {}
         self._values: dict[tuple[str, str, str], _Values] = {}
-        self._hours: dict[datetime, Counter[Verdict]] = {}
-        self._places: dict[tuple[str, str], Counter[Verdict]] = {}
+        self._hours: defaultdict[datetime, Counter[Verdict]] = defaultdict(Counter)
+        self._places: defaultdict[tuple[str, str], Counter[Verdict]] = defaultdict(Counter)
         self._began_at: datetime | None = None
         self._ended_at: datetime | None = None
 
-    def take(self, run: UnitRun) -> None:
+    def take(self, run: Brief) -> None:
         """One more run."""
-        self._runs[run.verdict] += 1
-        unit = self._units.setdefault((run.serial or run.run_id).casefold(), _Unit())
-        if run.verdict in ("PASS", "FAIL"):
-            unit.first = unit.first or run.verdict
-            unit.last = run.verdict
-        if run.verdict == "PASS":
+        verdict = run.verdict
+        self._runs[verdict] += 1
+        key = run.unit.casefold()
+        unit = self._units.get(key)
+        if unit is None:
+            unit = self._units[key] = _Unit()
+        if verdict in ("PASS", "FAIL"):
+            unit.first = unit.first or verdict
+            unit.last = verdict
+        if verdict == "PASS":
             self._times_s.append(run.elapsed_s)
         else:
-            self._take_failure(run)
+            self._take_failure(run, key)
         self._take_time(run)
-        self._take_steps(run)
-        for measured in run.measurements:
+        for step in run.steps:
+            self._take_step(step)
+        for measured in run.values:
             self._take_value(measured)
 
-    def _take_failure(self, run: UnitRun) -> None:
-        error = run.error or {}
-        key = (error.get("code") or run.verdict.lower(), run.verdict)
-        found = self._failures.setdefault(key, _Failure(error.get("what", "")))
+    def _take_failure(self, run: Brief, key: str) -> None:
+        found = self._failures.setdefault((run.code or run.verdict.lower(), run.verdict), _Failure(run.what))
         found.runs += 1
-        found.units.add((run.serial or run.run_id).casefold())
+        found.units.add(key)
 
-    def _take_time(self, run: UnitRun) -> None:
-        self._began_at = min(self._began_at or run.started_at, run.started_at)
-        self._ended_at = max(self._ended_at or run.finished_at, run.finished_at)
-        hour = run.finished_at.replace(minute=0, second=0, microsecond=0)
-        self._hours.setdefault(hour, Counter())[run.verdict] += 1
-        self._places.setdefault((run.station, run.slot or ""), Counter())[run.verdict] += 1
+    def _take_time(self, run: Brief) -> None:
+        began_at, ended_at = run.started_at, run.finished_at
+        if self._began_at is None or began_at < self._began_at:
+            self._began_at = began_at
+        if self._ended_at is None or ended_at > self._ended_at:
+            self._ended_at = ended_at
+        hour = ended_at.replace(minute=0, second=0, microsecond=0)
+        self._hours[hour][run.verdict] += 1
+        self._places[run.station, run.slot or ""][run.verdict] += 1
 
-    def _take_steps(self, run: UnitRun) -> None:
-        for step in run.steps:
-            if step.elapsed_s is None or step.outcome in ("DONE-BEFORE", "NOT-REACHED"):
-                continue
-            figures = self._steps.setdefault(step.step, _Step(step.title))
-            figures.times_s.append(step.elapsed_s)
-            figures.not_passed += step.outcome != "PASS"
+    def _take_step(self, told: Mapping[str, Any]) -> None:
+        elapsed_s, outcome = told.get("elapsed_s"), told.get("outcome")
+        if elapsed_s is None or outcome in ("DONE-BEFORE", "NOT-REACHED", None):
+            return
+        step = str(told["step"])
+        figures = self._steps.get(step)
+        if figures is None:
+            figures = self._steps[step] = _Step(str(told.get("title") or step))
+        figures.times_s.append(elapsed_s)
+        figures.not_passed += outcome != "PASS"
 
-    def _take_value(self, measured: Measurement) -> None:
-        values = self._values.setdefault((measured.step, measured.name, measured.unit), _Values(measured))
-        values.last = measured
+    def _take_value(self, told: Mapping[str, Any]) -> None:
+        key = (str(told.get("step", "")), str(told["name"]), str(told.get("unit") or ""))
+        values = self._values.get(key)
+        if values is None:
+            values = self._values[key] = _Values(told)
+        values.last = told
         values.count += 1
-        values.failed += not measured.passed
-        number = measured.value
+        values.failed += not told.get("passed", True)
+        number = told["value"]
         if isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number):
             values.numbers.append(float(number))
 
@@ -245,7 +258,7 @@ def statistics(runs: Iterable[UnitRun]) -> Statistics:
     """What these runs come to; each unit's runs come in the order of their beginnings."""
     counting = Counting()
     for run in runs:
-        counting.take(run)
+        counting.take(brief_of(run))
     return counting.statistics()
 
 
@@ -285,13 +298,11 @@ def _step_figures(name: str, step: _Step) -> StepFigures:
 
 
 def _value_figures(values: _Values) -> MeasurementFigures:
-    m, numbers = values.last, values.numbers
+    m, numbers = measurement(values.last), values.numbers
     told = MeasurementFigures(m.step, m.name, m.unit, m.low, m.high, values.count, values.failed)
     if not numbers:
         return told
-    mean = math.fsum(numbers) / len(numbers)
-    spread = math.fsum((number - mean) ** 2 for number in numbers)
-    deviation = math.sqrt(spread / (len(numbers) - 1)) if len(numbers) > 1 else 0.0
+    mean, deviation = _mean_and_deviation(numbers)
     return MeasurementFigures(
         m.step,
         m.name,
@@ -307,6 +318,14 @@ def _value_figures(values: _Values) -> MeasurementFigures:
         _cpk(mean, deviation, m.low, m.high),
         _bins(numbers),
     )
+
+
+def _mean_and_deviation(numbers: list[float]) -> tuple[float, float]:
+    """Of values that are all the same there is no deviation, whatever rounding makes of their mean."""
+    if min(numbers) == max(numbers):
+        return numbers[0], 0.0
+    mean = math.fsum(numbers) / len(numbers)
+    return mean, math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
 
 
 def _bins(numbers: list[float]) -> tuple[int, ...]:
