@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.line_lab import LineLab, begun, line_lab, wait_for, wait_phase, worker_pids
+from tests.line_lab import LineLab, begun, code, line_lab, wait_for, wait_phase, worker_pids
 from tests.twin_lab import wait_until
 from workbench.station.line.errors import LineBusy
 from workbench.station.line.line import Line
@@ -85,11 +86,15 @@ def test_a_killed_face_leaves_known_states_and_the_next_line_shows_them(lab: Lin
             assert left["U1"].action.startswith("wait"), "its step still goes on"
             lab.open_gate("v1")
             wait_phase(line, "v1", "ready")
-            wait_for(line, lambda s: [u.after_step for u in s.unfinished] == ["pass-0", "gate-1"], "U1 ended")
+            wait_for(
+                line,
+                lambda s: [u.after_step for u in s.unfinished] == ["doing pass", "doing gate"],
+                "U1 ended",
+            )
             left = left_units(line, 2)
             assert "scan" in left["U1"].action, "it ended by itself: STOPPED after its step"
-            assert (left["U2"].after_step, left["U2"].during_step) == ("pass-0", "gate-1")
-            assert "gate-1" in left["U2"].state
+            assert (left["U2"].after_step, left["U2"].during_step) == ("doing pass", "doing gate")
+            assert "'doing gate'" in left["U2"].state, "its words, not the name that records use"
             lab.open_gate("v2")
             for serial, slot in (("U2", "v2"), ("U1", "v1")):
                 answer = begun(line.scan(serial))
@@ -148,3 +153,20 @@ def test_a_disk_that_takes_no_journal_begins_nothing(lab: LineLab) -> None:
         if away.exists():
             journals.unlink()
             away.rename(journals)
+
+
+def test_a_unit_whose_end_the_full_disk_did_not_take_can_go_on_when_there_is_room(lab: LineLab) -> None:
+    lab.shut_gate("v1")
+    with lab.line(lab.recipe("gate", "pass"), slots=["v1"]) as line:
+        begun(line.scan("D1"))
+        wait_for(line, lambda s: s.slots[0].current is not None)
+        (worker,) = worker_pids(lab.bench).values()
+        _soft, most = resource.prlimit(worker, resource.RLIMIT_FSIZE)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (0, most))
+        lab.open_gate("v1")
+        assert wait_phase(line, "v1", "done").verdict == "ERROR"
+        assert code(line.retry("v1")) == "serial-in-work", "its end is not kept anywhere"
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (most, most))
+        wait_until(lambda: line.retry("v1").kind == "started", "that the unit is no longer in work")
+        assert wait_phase(line, "v1", "done").verdict == "PASS"
+        assert list(worker_pids(lab.bench).values()) == [worker]

@@ -5,10 +5,13 @@ again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.line_lab import LineLab, begun, kill, line_lab, run_unit, wait_for, wait_phase, worker_pids
+from workbench.station.line.acknowledge import acknowledge_slot
+from workbench.station.line.errors import LineBusy
 
 pytestmark = pytest.mark.xdist_group("line recovers")
 
@@ -41,6 +44,14 @@ def test_a_killed_process_is_an_error_of_its_own_slot_and_is_restarted(lab: Line
         assert lab.did("K1") == ["pass-0", "gate-1", "gate-1", "pass-2"]
 
 
+def test_a_child_that_outlives_the_process_keeps_nobody_waiting(lab: LineLab) -> None:
+    with lab.line(lab.recipe("leave"), slots=["v1"]) as line:
+        dead = run_unit(line, "C1")
+        assert (dead.phase, dead.error and dead.error.code) == ("done", "slot-process-died")
+        child = Path("/proc", (lab.folder / "child").read_text(), "cmdline")
+        wait_for(line, lambda _: not child.exists() or not child.read_bytes(), "its child ended")
+
+
 def test_two_deaths_in_a_row_break_the_slot_until_somebody_looks(lab: LineLab) -> None:
     recipe = lab.recipe("die")
     with lab.line(recipe, slots=["v1"]) as line:
@@ -53,6 +64,8 @@ def test_two_deaths_in_a_row_break_the_slot_until_somebody_looks(lab: LineLab) -
     with lab.line(lab.recipe("pass"), slots=["v1"]) as line:  # not even a new line forgets it
         kept = line.state().slot("v1")
         assert (kept.phase, kept.serial) == ("broken", "D2")
+        with pytest.raises(LineBusy):
+            acknowledge_slot(lab.bench, "v1")
         assert line.acknowledge("v1")
         assert not line.acknowledge("v1")
         wait_phase(line, "v1", "ready")
@@ -76,7 +89,10 @@ def test_an_irreversible_step_that_ends_in_error_breaks_the_slot(lab: LineLab) -
         assert broken.error.code == "board-state-unknown"
         assert line.acknowledge("v1")
     with lab.line(lab.recipe("pass", "error"), slots=["v1"]) as line:
-        assert run_unit(line, "L2").phase == "done"
+        assert [run_unit(line, serial).phase for serial in ("L2", "L3")] == ["done", "done"]
+    lot = line.state().lot
+    assert lot is not None
+    assert lot.units_per_hour is None, "units that the station failed are not finished"
 
 
 def test_a_process_that_dies_while_nothing_goes_on_is_replaced_unasked(lab: LineLab) -> None:

@@ -5,13 +5,16 @@ refused with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.line_lab import LineLab, begun, code, line_lab, run_unit, wait_for, wait_phase
 from workbench.database.engine import open_engine
+from workbench.station.labels.errors import LabelLayoutInvalid
 from workbench.station.labels.payload import label_of, payload
 from workbench.station.line.line import Line
+from workbench.station.lots.lot_file import load_lot
 from workbench.station.lots.lots import Lots
 from workbench.station.places import database_url
 
@@ -175,3 +178,33 @@ def test_a_unit_that_fails_is_never_an_error_and_may_be_tried_again(lab: LineLab
         again = begun(line.scan("F1"))
         assert again.slot == "v1"
         assert wait_phase(line, "v1", "done").attempt == 2
+
+
+def test_the_label_of_a_lot_is_looked_at_when_its_line_is_opened(lab: LineLab) -> None:
+    recipe, path = lab.recipe("pass", label={"width_mm": 30}), lab.folder / "labelled.toml"
+    wrong = {
+        'lines = ["{sirial}"]': "did you mean 'serial'",
+        "width_mm = -1": "label.width_mm",
+        "hight_mm = 9": "height_mm",
+    }
+    for line_of_label, said in wrong.items():
+        path.write_text(f'[lot]\nid = "labelled"\n[label]\n{line_of_label}\n')
+        with pytest.raises(LabelLayoutInvalid) as caught, lab.line(recipe, load_lot(path)):
+            pytest.fail("the line was opened")
+        assert said in caught.value.what
+        assert str(path) in caught.value.what, "the lot's file, not the recipe's"
+    path.write_text('[lot]\nid = "labelled"\n[label]\nwidth_mm = 60\n')
+    with lab.line(recipe, load_lot(path), slots=["v1"]) as line:
+        assert run_unit(line, "L1").verdict == "PASS"
+
+
+def test_the_rma_of_a_line_reaches_the_steps_of_its_unit(lab: LineLab) -> None:
+    ends: list[dict[str, Any]] = []
+
+    def hear(_slot: str, event: dict[str, Any]) -> None:
+        if event["event"] == "run-finished":
+            ends.append(event["result"]["found"])
+
+    with lab.line(lab.recipe("rma"), slots=["v1"], rma="rma-0123456789ab", heard=[hear]) as line:
+        assert run_unit(line, "R1").verdict == "PASS"
+    assert ends == [{"rma-0": {"rma": "rma-0123456789ab"}}]

@@ -2,7 +2,8 @@
 
 `_` marks a text and translates it when it is called; `N_` only marks one (for tables made at import, whose
 texts are translated where they are shown, with `_`); `ngettext` chooses between one and many.  Fill in values
-after translating: `_("{count} left").format(count=3)`.  `scripts/words` finds all marked texts.
+after translating: `_("{count} left").format(count=3)`.  `said` translates a text that was filled in before:
+what an error says, or the title of a step.  `scripts/words` finds all these texts.
 
 This room imports nothing of the workbench, and a language that is not there is no error: then it is English,
 because a line must not stand still for the want of words.
@@ -13,7 +14,7 @@ from __future__ import annotations
 from gettext import NullTranslations
 from typing import Final
 
-from workbench.languages.catalogue import load_catalogue
+from workbench.languages.catalogue import Catalogue, load_catalogue
 
 LANGUAGES: Final[dict[str, str]] = {"en": "English", "de": "Deutsch"}
 """What can be chosen: code, and the language's own name for itself."""
@@ -25,6 +26,14 @@ _current: tuple[str, NullTranslations] = ("en", _ENGLISH)
 def _(text: str) -> str:
     """`text` in the language that was set; the empty text stays empty."""
     return _current[1].gettext(text) if text else ""
+
+
+def said(text: str) -> str:
+    """A finished English text in the language that was set: what an error says, with its values in it, the
+    title of a step, also from another process or from a file.  What is not known of it stays English.
+    """
+    known = _current[1]
+    return known.forms.said(text) if isinstance(known, Catalogue) else text
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that all gettext tools know

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from workbench.events import Verdict
-from workbench.languages import _
+from workbench.languages import _, said
 from workbench.station.line.state import Phase, SlotView, StepState
 from workbench.tui import wording
-from workbench.tui.drawn import Role, Spans, centred, cut, ends, fitted, padded, wrapped
+from workbench.tui.drawn import Role, Spans, centred, cut, ends, fitted, padded, shortened, wrapped
 from workbench.tui.glyphs import block_word
 from workbench.tui.grid import FRAMED_HEIGHT
 from workbench.tui.symbols import Symbols
@@ -107,18 +107,19 @@ def _compact(slot: SlotView, look: Look, width: int, height: int) -> list[Spans]
     _role, band = roles_of(slot)
     mark = ">" if look.chosen else " "
     state = f"{mark}{slot.name} {sign_of(slot, look.symbols)} {wording.phase_word(slot)}"
-    tail = slot.serial or ""
+    room = width - len(state) - 3
+    tail = fitted(slot.serial or "", room) if room >= 4 else ""  # what the slot does comes first
     head = ends(((state, band),), ((f" {tail} " if tail else " ", band),), width - 1, band)
     lines: list[Spans] = [padded(head, width)]
     lines += [
         padded(cut(((" ", "plain"), *line), width - 1), width)
-        for line in _facts(slot, look, width - 3)[: height - 1]
+        for line in _facts(slot, look, width - 3, height - 1)[: height - 1]
     ]
     return (lines + [padded((), width)] * height)[:height]
 
 
-def _facts(slot: SlotView, look: Look, width: int) -> list[Spans]:
-    """The lines below a compact card's band."""
+def _facts(slot: SlotView, look: Look, width: int, rows: int) -> list[Spans]:
+    """The lines below a compact card's band, the most important first."""
     if slot.phase in ("running", "asking", "stopping"):
         step = slot.current
         title = wording.title_of(step) if step is not None else wording.between(slot)
@@ -126,24 +127,26 @@ def _facts(slot: SlotView, look: Look, width: int) -> list[Spans]:
         time = wording.time_words(slot, look.now)
         half = max(width - len(time) - 2, 6)
         if slot.question is not None:
-            return [((fitted(_(slot.question.text), width), "ask"),), ((time, "plain"),)]
+            asked = shortened(said(slot.question.text), width, rows - 1)
+            return [*(((line, "ask"),) for line in asked), ((time, "plain"),)]
         return [
             ends(((title, "strong"),), ((f" {count}", "dim"),), width),
             (*bar(slot, half, look.symbols), (f"  {time}", "plain")),
         ]
     if slot.phase in ("done", "broken"):
-        return _verdict_facts(slot, width)
+        return _verdict_facts(slot, width, rows)
     return [((fitted(wording.idle_line(slot, hands_out=look.hands_out), width), "dim"),)]
 
 
-def _verdict_facts(slot: SlotView, width: int) -> list[Spans]:
-    """Code, what happened, and what to do."""
-    action = wording.next_action(slot)
-    lines: list[Spans] = []
-    if slot.error is not None:
-        lines.append(((slot.error.code, "strong"), (f" {slot.error.what}", "plain")))
-    lines += [((line, "strong"),) for line in wrapped(action, width)]
-    return lines
+def _verdict_facts(slot: SlotView, width: int, rows: int) -> list[Spans]:
+    """Code, what happened as far as there is room, and what to do."""
+    action: list[Spans] = [((line, "strong"),) for line in wrapped(wording.next_action(slot), width)]
+    error = slot.error
+    if error is None:
+        return action
+    first, *rest = shortened(f"{error.code} {said(error.what)}", width, rows - len(action))
+    what: list[Spans] = [((line, "plain"),) for line in rest]
+    return [((error.code, "strong"), (first[len(error.code) :], "plain")), *what, *action]
 
 
 def _framed(slot: SlotView, look: Look, width: int, height: int) -> list[Spans]:
@@ -197,7 +200,8 @@ def _working(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> l
     ]
     if slot.question is not None:
         lines += [
-            padded(centred(line, width, band), width, band) for line in wrapped(_(slot.question.text), width)
+            padded(centred(line, width, band), width, band)
+            for line in wrapped(said(slot.question.text), width)
         ]
     lines += [
         *_titles(title, slot.inner, width, rows - len(lines) - 2 - (slot.attempt > 1)),
@@ -214,16 +218,10 @@ def _working(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> l
 
 def _titles(title: str, inner: str | None, width: int, rows: int) -> list[Spans]:
     """The step's words, and below them those of its part that is going on, as far as there is room."""
-    told = f"  {wording.capital(_(inner))}" if inner else ""
+    told = f"  {wording.capital(said(inner))}" if inner else ""
     part: list[Spans] = [((fitted(told, width), "plain"),)] if rows > 1 else []
     room = max(rows - len(part), 1)
-    words = wrapped(title, width)
-    shown = (
-        words[:room]
-        if len(words) <= room
-        else [*words[: room - 1], fitted(" ".join(words[room - 1 :]), width)]
-    )
-    return [*(((line, "strong"),) for line in shown[:2]), *part]
+    return [*(((line, "strong"),) for line in shortened(title, width, room)[:2]), *part]
 
 
 def _steps(slot: SlotView, look: Look, width: int, rows: int) -> list[Spans]:
@@ -292,8 +290,8 @@ def _explained(slot: SlotView, width: int) -> list[Spans]:
         lines.append(((fitted(slot.error.code, width), "strong"),))
     put(wording.next_action(slot), "strong")
     if slot.error is not None:
-        put(wording.sentence(slot.error.what), "plain")
-        put(_("Cause: {cause}").format(cause=wording.sentence(slot.error.cause)), "dim")
+        put(wording.sentence(said(slot.error.what)), "plain")
+        put(_("Cause: {cause}").format(cause=wording.sentence(said(slot.error.cause))), "dim")
     if slot.elapsed_s is not None and slot.serial:
         told = _("{serial} after {elapsed}").format(serial=slot.serial, elapsed=wording.clock(slot.elapsed_s))
         put(told, "dim")

@@ -81,7 +81,13 @@ def wrapped(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` columns, broken between words where it can be."""
     import textwrap
 
-    return textwrap.wrap(text, max(width, 1)) if text else []
+    return textwrap.wrap(text, max(width, 1), break_on_hyphens=False) if text else []
+
+
+def shortened(text: str, width: int, rows: int) -> list[str]:
+    """`text` in at most `rows` lines, at least one; an ellipsis where that is not all of it."""
+    lines, room = wrapped(text, width) or [""], max(rows, 1)
+    return lines if len(lines) <= room else [*lines[: room - 1], fitted(" ".join(lines[room - 1 :]), width)]
 
 
 def text_of(lines: tuple[Spans, ...]) -> str:

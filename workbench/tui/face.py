@@ -12,7 +12,7 @@ from typing import Final, Literal
 from workbench.languages import _, said
 from workbench.station.line.state import ErrorView, LineState, Question, ScanAnswer, SlotView
 from workbench.tui.keyboard import Armed, ScanBuffer
-from workbench.tui.keys import ARROWS, Act, Moment, key_named, why_not
+from workbench.tui.keys import ARROWS, FOR_VIEWERS, Act, Moment, key_named, why_not
 from workbench.tui.orders import Order, Reply
 from workbench.tui.wording import answer_words
 
@@ -228,7 +228,7 @@ class Face:
         key = key_named(name)
         if key is None:
             return []
-        if self.state.read_only and key.act not in ("help", "leave", "engineer"):
+        if self.state.read_only and key.act not in FOR_VIEWERS:
             self.message = Message("refused", _("This viewer only watches."))
             return []
         self._choose_fitting(key.act)

@@ -14,8 +14,9 @@ QUIET_S: Final = 0.15
 """A person's key comes so long after the last character of a scan."""
 ARM_S: Final = 0.5
 """A question takes no answer before it was on the screen for so long: what was typed ahead is none."""
-KEEP: Final = 256
-"""Characters that are kept of a scan; of a longer one the line refuses what is kept."""
+KEEP: Final = 4096
+"""Characters that are kept of a scan, so that a refusal counts them; of a longer one the line refuses what is
+kept."""
 
 
 @dataclass(slots=True)

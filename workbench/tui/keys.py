@@ -26,6 +26,9 @@ Act = Literal[
     "engineer",
 ]
 
+FOR_VIEWERS: Final[tuple[Act, ...]] = ("help", "leave", "engineer")
+"""What also somebody does who only watches."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
@@ -44,7 +47,8 @@ class Moment:
     @property
     def asks(self) -> bool:
         """Whether a yes or no is wanted now."""
-        return self.proposed is not None or (self.question is not None and self.question.kind == "confirm")
+        confirms = self.question is not None and self.question.kind == "confirm"
+        return not self.state.read_only and (self.proposed is not None or confirms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Key:
 
 def why_not(act: Act, moment: Moment) -> str:
     """Why `act` would do nothing now; empty where it does something."""
+    if moment.state.read_only and act not in FOR_VIEWERS:
+        return _("this viewer only watches")
     return next(key for key in TABLE if key.act == act).why_not(moment)
 
 

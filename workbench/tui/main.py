@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench.errors import EXIT_CODES, Blame, InputError, WorkbenchError
-from workbench.languages import _, language, set_language
+from workbench.languages import _, language, said, set_language
+from workbench.tui import wording
 from workbench.tui.crash import keep_crash
 from workbench.tui.palette import colours_for
 from workbench.tui.people import StationPeople
@@ -129,7 +130,10 @@ def say(text: str) -> None:
 
 
 def _tell(error: WorkbenchError) -> int:
-    say(error.diagnostics())
+    """Says it in the language that was set, as the faces do."""
+    say(f"{error.code}: {wording.sentence(said(error.what))}")
+    say("  " + _("Cause: {cause}").format(cause=wording.sentence(said(error.cause))))
+    say("  " + _("What to do: {action}").format(action=wording.sentence(said(error.action))))
     return error.exit_code
 
 
@@ -137,6 +141,7 @@ def _run(options: argparse.Namespace) -> int:
     from workbench.boards.bench import BENCH_FILE, load_bench
     from workbench.station.station_file import load_station
 
+    set_language(options.language or "en")
     path = options.bench
     bench = load_bench(path / BENCH_FILE if path is not None and path.is_dir() else path)
     settings = load_station(bench.path.parent)
@@ -147,7 +152,9 @@ def _run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         made = _seen(options, bench, people, stack)
         own = settings.station
-        made = replace(made, sound=own.sound, notice=own.notice or "", straight_to_engineer=options.engineer)
+        made = replace(
+            made, sound=own.sound, notice=said(own.notice or ""), straight_to_engineer=options.engineer
+        )
         return show(made, plain=options.plain)
 
 

@@ -123,9 +123,12 @@ def _to_slot(order: Order, slot: str, line: Working) -> Reply:
         "take-out": _("{slot} is free for the next unit."),
         "acknowledge": _("{slot} is being made ready again."),
     }
+    serial = next((view.serial for view in line.state().slots if view.name == slot), None)
+    if order.act == "acknowledge" and serial:  # its slot does not show it any more
+        words["acknowledge"] += " " + _("To go on with {serial}, scan or type its number.")
     done = acts[order.act](slot)
     text = words[order.act] if done else _("{slot}: nothing to do, it has gone on meanwhile.")
-    return Reply(order=order, text=text.format(slot=slot))
+    return Reply(order=order, text=text.format(slot=slot, serial=serial))
 
 
 def _about_people(order: Order, line: Working, people: People) -> Reply:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from workbench.languages import _
+from workbench.languages import _, said
 from workbench.tui import page_words, wording
 from workbench.tui.card import Look, card
 from workbench.tui.drawn import Role, Spans, centred, cut, ends, fitted, padded, width_of
 from workbench.tui.face import Face
 from workbench.tui.glyphs import HEIGHT, block_word
-from workbench.tui.grid import Grid, grid_for
+from workbench.tui.grid import FRAMED_HEIGHT, Grid, grid_for
 from workbench.tui.symbols import Symbols
+
+PANEL: Final = 7
+"""Most lines of what is asked, proposed or said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def header(face: Face, place: Place) -> list[Spans]:
     if state.lot is not None:
         lines.append(_lot(face, place))
     lines += [
-        padded(((f" ! {fitted(notice, place.width - 4)}", "error"),), place.width)
+        padded(((f" ! {fitted(said(notice), place.width - 4)}", "error"),), place.width)
         for notice in face.remarks[-2:]
     ]
     if place.height >= 34:
@@ -161,14 +165,33 @@ def _grid(face: Face, place: Place, rows: int) -> list[Spans]:
 
 
 def _panel(face: Face, place: Place, room: int) -> list[Spans]:
-    """What is asked, proposed or said: three lines on a small screen, up to seven on a large one."""
-    height = 3 if room < 24 else 5 if room < 40 else 7
-    lines = page_words.panel(face, place.symbols, place.width - 2)
-    band: Role | None = lines[0][0][1] if lines and lines[0][0][1].endswith("-band") else None
-    out = [padded(cut(((" ", "plain"), *line), place.width), place.width) for line in lines[:height]]
-    if band is not None:
-        out[0] = padded(cut(((" ", band), *lines[0]), place.width), place.width, band)
+    """What is asked, proposed or said: three lines on a small screen, up to seven on a large one, and what
+    the slots leave over."""
+    wanted = len(page_words.panel(face, place.symbols, place.width - 2, PANEL))
+    height = 3 if room < 24 else 5 if room < 40 else PANEL
+    while height < PANEL and _can_grow(face, place, room - height, wanted > height):
+        height += 1
+    lines = page_words.panel(face, place.symbols, place.width - 2, height)
+    out: list[Spans] = []
+    for line in lines[:height]:
+        role: Role = line[0][1] if line and line[0][1].endswith("-band") else "plain"
+        out.append(padded(cut(((" ", role), *line), place.width), place.width, role))
     return out + [padded((), place.width)] * (height - len(out))
+
+
+def _can_grow(face: Face, place: Place, rows: int, is_needed: bool) -> bool:
+    """Whether the cards can do with a row less than `rows`: they stay as they are, or what is said needs the
+    row more than they do."""
+    slots = face.state.slots
+    if not slots:
+        return False
+    now, then = (grid_for(len(slots), place.width, room) for room in (rows, rows - 1))
+    if then == now or not is_needed:
+        return then == now
+    least = (
+        FRAMED_HEIGHT if now.height >= FRAMED_HEIGHT else 4 + any(slot.error is not None for slot in slots)
+    )
+    return (then.columns, then.rows) == (now.columns, now.rows) and then.height >= least
 
 
 def _other(face: Face, place: Place, room: int) -> list[Spans]:

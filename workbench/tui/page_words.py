@@ -9,7 +9,7 @@ from workbench.station.line.state import ScanAnswer, SlotView, UnfinishedUnit
 from workbench.station.steps.titles import title_words
 from workbench.tui import wording
 from workbench.tui.actions import action_words
-from workbench.tui.drawn import Role, Spans, fitted, wrapped
+from workbench.tui.drawn import Role, Spans, fitted, shortened, wrapped
 from workbench.tui.face import Face, Page
 from workbench.tui.keys import TABLE, Key, why_not
 from workbench.tui.symbols import Symbols
@@ -83,8 +83,9 @@ def is_idle(key: Key, face: Face, now: float) -> bool:
     return face.page == "line" and bool(why_not(key.act, face.moment))
 
 
-def panel(face: Face, symbols: Symbols, width: int) -> list[Spans]:
-    """What is asked, proposed or said; the first line is a band where somebody must do something."""
+def panel(face: Face, symbols: Symbols, width: int, rows: int = 3) -> list[Spans]:
+    """What is asked, proposed or said, where there is room for `rows` lines; the first is a band where
+    somebody must do something."""
     if face.proposed is not None:
         return _proposal(face.proposed, symbols, width)
     lines: list[Spans] = []
@@ -92,15 +93,16 @@ def panel(face: Face, symbols: Symbols, width: int) -> list[Spans]:
     if question is not None:
         slot, asked = question
         head = _("{slot} asks: {text}").format(slot=slot.name, text=said(asked.text))
-        lines += [((line, "ask-band"),) for line in wrapped(f"{symbols.asking} {head}", width)[:2]]
+        room = 2 if face.message is None else 1  # its slot shows all of it
+        lines += [((line, "ask-band"),) for line in shortened(f"{symbols.asking} {head}", width, room)]
         words = (
             _("F2 = yes.  Enter or Esc = no.")
             if asked.kind == "confirm"
             else _("Scan it now. F8 stops the unit.")
         )
-        lines.append(((words, "strong"),))
+        lines.append(((hint(face) if face.state.read_only else words, "strong"),))
     if face.message is not None:
-        lines += _message(face, symbols, width)
+        lines += _message(face, symbols, width, rows - len(lines))
     if not lines:
         lines.append(((hint(face), "dim"),))
         lines += [((line, "dim"),) for line in wrapped(face.notice, width)[:1]]
@@ -134,7 +136,7 @@ def _proposal(answer: ScanAnswer, symbols: Symbols, width: int) -> list[Spans]:
     return lines
 
 
-def _message(face: Face, symbols: Symbols, width: int) -> list[Spans]:
+def _message(face: Face, symbols: Symbols, width: int, rows: int = 3) -> list[Spans]:
     message = face.message
     assert message is not None
     if message.kind != "refused":
@@ -143,15 +145,23 @@ def _message(face: Face, symbols: Symbols, width: int) -> list[Spans]:
         return [((line, role),) for line in wrapped(f"{sign} {wording.sentence(said(message.text))}", width)]
     code = f" ({message.error.code})" if message.error is not None else ""
     head = _("Refused: {reason}").format(reason=wording.sentence(said(message.text)))
-    sign = f"{symbols.failed} "
-    head = fitted(head, max(width - len(sign) - len(code), 20))
-    lines: list[Spans] = [((f"{sign}{head}{code}", "error-band"),)]
+    told = _headline(f"{symbols.failed} {head}", code, width, 2 if rows > 1 else 1)
+    lines: list[Spans] = [((line, "error-band"),) for line in told]
     if message.error is not None:
         action = _("What to do: {action}").format(action=wording.sentence(action_words(message.error)))
         lines += [((line, "strong"),) for line in wrapped(action, width)]
         cause = _("Cause: {cause}").format(cause=wording.sentence(said(message.error.cause)))
         lines += [((line, "dim"),) for line in wrapped(cause, width)]
     return lines
+
+
+def _headline(text: str, code: str, width: int, rows: int) -> list[str]:
+    """`text` and the code, which is never cut off, in at most `rows` lines."""
+    lines = wrapped(text + code, width)
+    if len(lines) <= rows:
+        return lines
+    spare = 12 * (rows - 1)  # lines end with whole words
+    return wrapped(fitted(text, max(width * rows - len(code) - spare, 20)) + code, width)[:rows]
 
 
 def page_lines(face: Face, symbols: Symbols, width: int) -> list[Spans]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from workbench.languages import N_, _
+from workbench.languages import N_, _, said
 from workbench.station.line.state import LineState, SlotView
 from workbench.station.steps.titles import title_words
 from workbench.tui import wording
+from workbench.tui.actions import action_words
 from workbench.tui.face import Face, Message
 from workbench.tui.keys import TABLE, Act
 
@@ -27,6 +29,15 @@ COMMANDS: Final[dict[str, Act]] = {
 STATE_HELP: Final = N_("Says how every slot is.")
 SLOT_HELP: Final = N_("/slot NAME chooses the slot of the other words and of the next scan.")
 
+_WORDS: Final = {
+    key.key.upper(): f"/{word}" for word, act in COMMANDS.items() for key in TABLE if key.act == act
+}
+
+
+def keys_as_words(text: str) -> str:
+    """`text` with the words that are typed here in place of the keys of the screen: /again, not F5."""
+    return re.sub(r"\bF\d+\b", lambda found: _WORDS.get(found[0], found[0]), text)
+
 
 def command_help() -> list[str]:
     """Every word that can be typed."""
@@ -39,7 +50,7 @@ def changes(old: LineState, new: LineState) -> list[str]:
     """What to say when the line went from `old` to `new`."""
     before = {slot.name: slot for slot in old.slots}
     told = [line for slot in new.slots for line in _slot_changes(before.get(slot.name), slot)]
-    told += [_("Remark: {text}").format(text=text) for text in new.notices if text not in old.notices]
+    told += [_("Remark: {text}").format(text=said(text)) for text in new.notices if text not in old.notices]
     if new.database != old.database and old.slots:
         told.append(wording.sentence(wording.database_words(new) or _("the database answers again")))
     if new.lot is not None and old.lot is not None and _counts(new) != _counts(old):
@@ -89,20 +100,21 @@ def unfinished_lines(state: LineState) -> list[str]:
     told = [_("The station was interrupted. These units were at work:")]
     for unit in state.unfinished:
         where = f" ({unit.slot})" if unit.slot else ""
-        told.append(f"{unit.serial}{where}: {wording.sentence(unit.state)}")
-        told.append("  " + _("What to do: {action}").format(action=wording.sentence(unit.action)))
+        told.append(f"{unit.serial}{where}: {wording.sentence(said(unit.state))}")
+        told.append("  " + _("What to do: {action}").format(action=wording.sentence(said(unit.action))))
     return told
 
 
 def message_lines(message: Message) -> list[str]:
     """What the last scan or word came to."""
     if message.kind != "refused":
-        return [wording.sentence(message.text)]
+        return [wording.sentence(said(message.text))]
     code = f" ({message.error.code})" if message.error is not None else ""
-    told = [_("Refused: {reason}").format(reason=wording.sentence(message.text)) + code]
+    told = [_("Refused: {reason}").format(reason=wording.sentence(said(message.text))) + code]
     if message.error is not None:
-        told.append("  " + _("Cause: {cause}").format(cause=wording.sentence(_(message.error.cause))))
-        told.append("  " + _("What to do: {action}").format(action=wording.sentence(_(message.error.action))))
+        told.append("  " + _("Cause: {cause}").format(cause=wording.sentence(said(message.error.cause))))
+        action = keys_as_words(wording.sentence(action_words(message.error)))
+        told.append("  " + _("What to do: {action}").format(action=action))
     return told
 
 
@@ -149,13 +161,13 @@ def _slot_changes(old: SlotView | None, new: SlotView) -> list[str]:
 def _explained(slot: SlotView) -> list[str]:
     told = []
     if slot.error is not None:
-        told.append(f"  {slot.error.code}: {wording.sentence(_(slot.error.what))}")
-        told.append("  " + _("Cause: {cause}").format(cause=wording.sentence(_(slot.error.cause))))
-    told.append("  " + _("What to do: {action}").format(action=wording.next_action(slot)))
+        told.append(f"  {slot.error.code}: {wording.sentence(said(slot.error.what))}")
+        told.append("  " + _("Cause: {cause}").format(cause=wording.sentence(said(slot.error.cause))))
+    told.append("  " + _("What to do: {action}").format(action=keys_as_words(wording.next_action(slot))))
     return told
 
 
 def _question(slot: SlotView) -> str:
     assert slot.question is not None
-    told = _("{slot} asks: {text}").format(slot=slot.name, text=_(slot.question.text))
+    told = _("{slot} asks: {text}").format(slot=slot.name, text=said(slot.question.text))
     return told if slot.question.kind == "scan" else f"{told} {_('/yes or /no; Enter alone is no.')}"

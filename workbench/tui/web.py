@@ -19,11 +19,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import aiohttp_jinja2
 from aiohttp import web
 from rich.console import Console
 from textual_serve.server import Server
 
 from workbench.errors import Blame, WorkbenchError
+from workbench.languages import N_, _, language
 
 HOST: Final = "127.0.0.1"
 MAX_TABS: Final = 8
@@ -31,6 +33,12 @@ MAX_TABS: Final = 8
 COOKIE: Final = "workbench-key"
 KEY_FILE: Final = "web-key"
 PAGE: Final = Path(__file__).with_name("web_page")
+PAGE_WORDS: Final = {
+    "opening": N_("Opening the line…"),
+    "ended": N_("This screen has ended. Units at work end after their current step."),
+    "again": N_("Reload the page to open it again."),
+}
+"""What the page itself says, by the names of its template."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -122,6 +130,8 @@ class LoopbackServer(Server):
             return await self._door(request, handler)
 
         app.middlewares.append(door)
+        words = {name: _(text) for name, text in PAGE_WORDS.items()}
+        aiohttp_jinja2.get_env(app).globals.update(words=words, language=language())
         return app
 
     async def _door(self, request: web.Request, handler: Handler) -> web.StreamResponse:

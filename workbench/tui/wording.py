@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from workbench.events import Verdict
-from workbench.languages import N_, _
+from workbench.languages import N_, _, said
 from workbench.station.line.state import LineState, LotView, Phase, ScanAnswer, SlotView, StepView
 from workbench.station.steps.titles import title_words
+from workbench.tui.actions import action_words
 
 PHASES: Final[dict[Phase, str]] = {
     "starting": N_("starting"),
@@ -79,7 +80,7 @@ def next_action(slot: SlotView) -> str:
     if slot.verdict == "PASS" and slot.phase == "done":
         return _("Take the unit out.")
     if slot.error is not None and slot.error.action:
-        told = sentence(_(slot.error.action))
+        told = sentence(action_words(slot.error, slot))
         return f"{told} {_('Then press F7.')}" if slot.phase == "broken" and "F7" not in told else told
     if slot.phase == "broken":
         return _("Look at the slot, then press F7.")
@@ -89,11 +90,13 @@ def next_action(slot: SlotView) -> str:
 
 
 def sentence(text: str) -> str:
-    """`text` with a capital at the beginning and a full stop at the end."""
+    """`text` with a capital at the beginning and a full stop at the end; a name such as v1 stays as it is."""
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
+    first = text.split(maxsplit=1)[0]
+    name = ("-" in first and first.endswith(":")) or any(char.isdigit() or char == "@" for char in first)
+    return (text if name else capital(text)) + ("" if text[-1] in ".!?…" else ".")
 
 
 def between(slot: SlotView) -> str:
@@ -210,7 +213,7 @@ def answer_words(answer: ScanAnswer) -> str:
     }
     told = sentences.get(answer.kind)
     if told is None:
-        return sentence(answer.text)
+        return sentence(said(answer.text))
     return told.format(serial=answer.serial or answer.text, slot=answer.slot or "?")
 
 

@@ -46,6 +46,7 @@ class Background:
         self._pace = Pace()
         self._presence = Presence(layout.slots)
         self._absent: dict[str, int] = {}
+        self._titles = {step.step: step.title for steps in layout.steps.values() for step in steps}
         self._office: Office | None = None
         self._thread = threading.Thread(target=self._run, name="line-background", daemon=True)
         self._thread.start()
@@ -118,7 +119,7 @@ class Background:
         def change(state: LineState) -> LineState:
             lot = _lot_view(state.lot, stats, pace)
             at_work = {s.serial for s in state.slots if s.phase in moves.BUSY}
-            shown = tuple(unfinished_view(run) for run in left if _is_left(run, state, at_work))
+            shown = tuple(unfinished_view(run, self._titles) for run in left if _is_left(run, state, at_work))
             return replace(
                 state, lot=lot, unfinished=shown, database=office.database, reserved=office.reserved
             )
@@ -128,8 +129,10 @@ class Background:
             self._display.note(conflict)
 
     def _count(self, ending: Ending) -> None:
-        now = time.monotonic()
-        self._pace.add(now - (ending.view.elapsed_s or 0.0), now)
+        """Only a verdict on the unit finishes it: one that the station failed comes again."""
+        if ending.view.verdict in ("PASS", "FAIL"):
+            now = time.monotonic()
+            self._pace.add(now - (ending.view.elapsed_s or 0.0), now)
 
     def _open(self) -> Office:
         if self._office is None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workbench.errors import WorkbenchError
-from workbench.languages import _
+from workbench.languages import N_, _
 from workbench.station.line import moves
 from workbench.station.line.deadlines import Deadlines
 from workbench.station.line.desk import MAX_DEATHS, START_S, Desk, Unit
@@ -140,7 +140,7 @@ class Crew:
             self._close_by = time.monotonic() + timeout_s
             for desk in self._desks.values() if first else ():
                 if desk.process is not None:
-                    desk.process.send(Cancel(reason=_("the line was closed")))
+                    desk.process.send(Cancel(reason=N_("the line was closed")))
                     desk.process.let_end()
                 if desk.unit is not None:
                     self._display.change_slot(desk.slot.name, moves.stopping)
@@ -222,7 +222,8 @@ class Crew:
         desk.starts += 1
         desk.warm, desk.killed, desk.failure = False, None, None
         desk.ready_by = time.monotonic() + START_S
-        self._selector.register(desk.process.fileno(), selectors.EVENT_READ, desk)
+        for fd in desk.process.filenos():
+            self._selector.register(fd, selectors.EVENT_READ, desk)
         if desk.starts > 1:
             self._display.change_slot(desk.slot.name, moves.restarted)
 
@@ -231,7 +232,8 @@ class Crew:
             return
         reports = desk.process.read()
         if reports is None:
-            self._selector.unregister(desk.process.fileno())
+            for fd in desk.process.filenos():
+                self._selector.unregister(fd)
             process, desk.process = desk.process, None
             self._dead(desk, process.reap())
             return
@@ -334,7 +336,7 @@ class Crew:
             return
         over = desk.unit.deadlines.over(now) if desk.unit is not None and desk.ready_by is None else None
         if over is None and desk.ready_by is not None and now >= desk.ready_by:
-            over = too_slow(desk, _("it was not ready {limit:g} s after its start").format(limit=START_S))
+            over = too_slow(desk, N_("it was not ready {limit:g} s after its start").format(limit=START_S))
         if over is None and self._close_by is not None and now >= self._close_by:
             over = not_closed(desk)
         if over is not None:

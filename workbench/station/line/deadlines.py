@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from workbench.errors import WorkbenchError
-from workbench.languages import _
+from workbench.languages import N_
 from workbench.station.line.errors import StepHangs, UnitTakesTooLong
 
 GRACE_S: Final = 15.0
@@ -57,11 +57,11 @@ class Deadlines:
         """What is to be said of a process that must be killed now; None while it may go on."""
         step_ends, unit_ends = self._step_ends(), self._unit_ends()
         if step_ends is not None and now >= step_ends:
-            what = _("slot {slot}: step {step} did not end {grace:g} s after its limit of {limit:g} s")
+            what = N_("slot {slot}: step {step} did not end {grace:g} s after its limit of {limit:g} s")
             limit_s = self.limits[self.step or ""]
             return StepHangs(what.format(slot=self.slot, step=self.step, grace=self.grace_s, limit=limit_s))
         if unit_ends is not None and now >= unit_ends:
-            what = _("slot {slot}: the unit was not finished {grace:g} s after its limit of {limit:g} s")
+            what = N_("slot {slot}: the unit was not finished {grace:g} s after its limit of {limit:g} s")
             return UnitTakesTooLong(what.format(slot=self.slot, grace=self.grace_s, limit=self.unit_s))
         return None
 

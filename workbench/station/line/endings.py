@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from workbench.errors import WorkbenchError
 from workbench.events import Event, RunFinished, RunStarted
-from workbench.languages import _
+from workbench.languages import N_
 from workbench.station.journal import utc_now
 from workbench.station.line.desk import MAX_DEATHS, Desk, Unit
 from workbench.station.line.errors import (
@@ -39,8 +39,12 @@ def after_run(view: SlotView) -> WorkbenchError | None:
     halfway = next((s for s in view.steps if s.irreversible and s.state == "error"), None)
     if view.verdict != "ERROR" or halfway is None:
         return None
-    what = _("slot {slot}: it is not known how far the step '{step}' came with {serial}")
-    return BoardUnknown(what.format(slot=view.name, step=halfway.title, serial=view.serial))
+    what = N_("slot {slot}: it is not known how far the step '{step}' came with {serial}")
+    error = view.error
+    return BoardUnknown(
+        what.format(slot=view.name, step=halfway.title, serial=view.serial),
+        cause=None if error is None else f"{error.code}: {error.what}",
+    )
 
 
 def after_death(view: SlotView, desk: Desk) -> WorkbenchError | None:
@@ -50,7 +54,7 @@ def after_death(view: SlotView, desk: Desk) -> WorkbenchError | None:
     if desk.failure is not None:
         return failure(desk)
     if desk.deaths >= MAX_DEATHS:
-        what = _("slot {slot}: its process died {count} times in a row")
+        what = N_("slot {slot}: its process died {count} times in a row")
         return SlotKeepsDying(what.format(slot=view.name, count=desk.deaths))
     return after_run(view)
 
@@ -64,15 +68,15 @@ def death_of(desk: Desk, status: int | None, what: str | None) -> WorkbenchError
         return failure(desk)
     if what is not None:
         return too_slow(desk, what)
-    how = _("was ended by signal {number}") if (status or 0) < 0 else _("ended with {number}")
+    how = N_("was ended by signal {number}") if (status or 0) < 0 else N_("ended with {number}")
     told = how.format(number=abs(status) if status is not None else "?")
     words = (
-        _("slot {slot}: its process {how}, without a verdict")
+        N_("slot {slot}: its process {how}, without a verdict")
         if desk.unit
-        else _("slot {slot}: its process {how}")
+        else N_("slot {slot}: its process {how}")
     )
     return SlotProcessDied(
-        words.format(slot=name, how=told), action=_("run the unit again: it goes on where it was")
+        words.format(slot=name, how=told), action=N_("run the unit again: it goes on where it was")
     )
 
 
@@ -97,18 +101,18 @@ def last_words(view: SlotView, unit: Unit) -> list[dict[str, Any]]:
 def failure(desk: Desk) -> WorkbenchError:
     """Why the process could not start, in its own words."""
     told = desk.failure or {}
-    what = _("slot {slot} cannot start: {what}").format(slot=desk.slot.name, what=told.get("what", ""))
+    what = N_("slot {slot} cannot start: {what}").format(slot=desk.slot.name, what=told.get("what", ""))
     return SlotCannotStart(what, cause=told.get("cause"), action=told.get("action"))
 
 
 def too_slow(desk: Desk, what: str) -> WorkbenchError:
     """Of a process that could not be started, or was not ready in time."""
-    return SlotCannotStart(_("slot {slot}: {what}").format(slot=desk.slot.name, what=what))
+    return SlotCannotStart(N_("slot {slot}: {what}").format(slot=desk.slot.name, what=what))
 
 
 def not_closed(desk: Desk) -> WorkbenchError:
     """Of a process that went on when the line was closed."""
-    what = _("slot {slot}: its process did not end when the line was closed, and was killed")
+    what = N_("slot {slot}: its process did not end when the line was closed, and was killed")
     return SlotProcessDied(
-        what.format(slot=desk.slot.name), action=_("run the unit again: it goes on where it was")
+        what.format(slot=desk.slot.name), action=N_("run the unit again: it goes on where it was")
     )

@@ -113,6 +113,7 @@ class SlotBroken(ScanRefused):
     """The slot that was meant takes no unit before somebody has looked at it."""
 
     code = "slot-broken"
+    blame = Blame.STATION
     default_cause = N_("something went wrong in it, as the slot shows")
     default_action = N_("look at the slot and acknowledge it, or use another slot")
 

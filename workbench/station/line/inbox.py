@@ -7,12 +7,15 @@ from __future__ import annotations
 import queue
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from workbench.station.line.answers import LineAnswers
 from workbench.station.line.protocol import Answer, Cancel, Lines, UnitOrder, decode_order
 
 LINE_GONE: Final = "the program that works the line is gone"
+OWES_EVERY_S: Final = 1.0
 _READ_BYTES: Final = 1 << 16
 
 
@@ -32,8 +35,14 @@ class Inbox:
         """Whether the line is gone."""
         return self._ending
 
-    def next_unit(self) -> UnitOrder | None:
-        """Waits for the next unit; None where the line is gone and none will come."""
+    def next_unit(self, owes: Callable[[], bool] = lambda: False) -> UnitOrder | None:
+        """Waits for the next unit; None where the line is gone and none will come.
+
+        `owes` is called every second as long as it says yes.
+        """
+        while owes():
+            with suppress(queue.Empty):
+                return self._units.get(timeout=OWES_EVERY_S)
         return self._units.get()
 
     def begin(self, *, attended: bool) -> LineAnswers:

@@ -120,9 +120,11 @@ def lay_out(
     )
 
 
-def take_line(bench: Bench, recipe: Recipe, stack: ExitStack) -> None:
-    """The bench's line for this process, until `stack` ends.  Raises LineBusy, LeaseFolderUnusable."""
-    held = lease(bench.state_dir / FOLDER, default_owner(), f"recipe {recipe.name}"[:MAX_TEXT], _LEASE_S)
+def take_line(bench: Bench, purpose: str, stack: ExitStack) -> None:
+    """The bench's line for this process, until `stack` ends; others are told for what `purpose`.
+
+    Raises LineBusy, LeaseFolderUnusable."""
+    held = lease(bench.state_dir / FOLDER, default_owner(), purpose[:MAX_TEXT], _LEASE_S)
     try:
         stack.enter_context(held)
     except SlotLeased as error:

@@ -18,7 +18,7 @@ from typing import Any, Self, assert_never
 
 from workbench.boards.bench import Bench
 from workbench.errors import WorkbenchError
-from workbench.languages import _
+from workbench.languages import N_, _
 from workbench.station.line import errors as err
 from workbench.station.line import scanning
 from workbench.station.line.background import Background
@@ -109,7 +109,7 @@ class Line:
             rma=rma,
         )
         with ExitStack() as stack:
-            take_line(bench, recipe, stack)
+            take_line(bench, f"recipe {recipe.name}", stack)
             office = Office.open(bench.folder, recipe, layout.lot, station=layout.station)
             stack.callback(office.close)
             stack.callback(office.give_back)
@@ -187,7 +187,7 @@ class Line:
 
     def cancel(self, slot: str) -> bool:
         """The run in `slot` ends after its current step, an open question unanswered.  False: none runs."""
-        return self._crew.cancel(slot, _("cancelled at the line"))
+        return self._crew.cancel(slot, N_("cancelled at the line"))
 
     def take_out(self, slot: str) -> bool:
         """The finished unit was taken out: the slot is ready.  False where no finished unit is in it."""

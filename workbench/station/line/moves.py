@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Final
 
 from workbench.errors import WorkbenchError
-from workbench.languages import _
 from workbench.station.line.state import ErrorView, LineState, Phase, SlotView, StepView
 
 FREE: Final[tuple[Phase, ...]] = ("ready", "done")
@@ -86,9 +85,9 @@ def restarted(view: SlotView) -> SlotView:
 
 
 def view_of(error: WorkbenchError) -> ErrorView:
-    """An error as a person sees it, in the language that was set."""
+    """An error as faces get it; they translate it."""
     return ErrorView(
-        code=error.code, blame=str(error.blame), what=error.what, cause=_(error.cause), action=_(error.action)
+        code=error.code, blame=str(error.blame), what=error.what, cause=error.cause, action=error.action
     )
 
 

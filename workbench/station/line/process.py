@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -60,6 +61,7 @@ class SlotProcess:
             raise
         finally:
             theirs.close()
+        self._pidfd = os.pidfd_open(self._child.pid)
         ours.setblocking(False)
         self._socket = ours
         self._lines = Lines()
@@ -70,9 +72,11 @@ class SlotProcess:
         """Its process ID."""
         return self._child.pid
 
-    def fileno(self) -> int:
-        """The line's end of the socket, for a selector."""
-        return self._socket.fileno()
+    def filenos(self) -> tuple[int, int]:
+        """What tells a selector that there is something to `read`: the line's end of the socket, and the
+        process's end, because a child that it left behind may hold the socket open.
+        """
+        return self._socket.fileno(), self._pidfd
 
     def send(self, order: Order) -> None:
         """An order; of a process that is gone nobody hears, and its end is noticed by `read`."""
@@ -81,10 +85,11 @@ class SlotProcess:
 
     def read(self) -> list[Report] | None:
         """What it said since the last time; None at its end."""
+        is_dead = self._is_dead()
         try:
             data = self._socket.recv(_READ_BYTES)
         except BlockingIOError:
-            return []
+            return None if is_dead else []
         except OSError:
             return None
         if not data:
@@ -98,20 +103,26 @@ class SlotProcess:
 
     def kill(self) -> None:
         """Ends it at once, with what it started in its own session (not the boards: they have their own)."""
-        if self._child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._child.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
 
     def reap(self, timeout_s: float = 5.0) -> int | None:
         """Its exit status, negative for a signal, None where it does not end; the socket is closed then."""
         self._socket.close()
+        self._is_dead(timeout_s)
+        self.kill()  # also what it left behind, while its number cannot be another process's
         try:
             return self._child.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            self.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return self._child.wait(timeout_s)
             return None  # in the kernel's hands: an uninterruptible wait for a device
+        finally:
+            os.close(self._pidfd)
+
+    def _is_dead(self, timeout_s: float = 0.0) -> bool:
+        """Whether it has ended, or does so in that time; not reaped."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
 
 
 def _start(place: Place, theirs: socket.socket) -> subprocess.Popen[bytes]:

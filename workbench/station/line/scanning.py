@@ -101,8 +101,8 @@ def clean_scan(raw: str) -> str:
         raise err.ScanGarbled(_("a scan with nothing in it"))
     strange = [character for character in text if not character.isprintable()]
     if strange:
-        what = _("a scan with {count} characters that no label holds (the first is U+{first:04X})")
-        raise err.ScanGarbled(what.format(count=len(strange), first=ord(strange[0])))
+        what = _("a scan with characters that no label holds (the first is U+{first:04X})")
+        raise err.ScanGarbled(what.format(first=ord(strange[0])))
     return text
 
 
@@ -159,7 +159,8 @@ def slot_refusal(view: SlotView) -> WorkbenchError | None:
             )
         return err.SlotRunning(what)
     if view.phase == "broken":
-        return err.SlotBroken(_("slot {slot} waits for somebody to look at it").format(slot=view.name))
+        what = _("slot {slot} waits for somebody to look at it").format(slot=view.name)
+        return err.SlotBroken(what, cause=view.error.what if view.error is not None else None)
     return err.SlotNotReady(_("slot {slot} is not used").format(slot=view.name))
 
 

@@ -118,7 +118,8 @@ class LotView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedUnit:
     """A unit that an earlier process left in the middle, or finished when nobody saw it (then with
-    `verdict`).  `state` in words: what is known of it, and `action`: what to do now."""
+    `verdict`).  Its steps by their titles.  `state` in words: what is known of it, and `action`: what to do
+    now."""
 
     serial: str
     slot: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -40,6 +40,8 @@ class Workplace:
     lot: Lot
     office: Office
     station: str
+    ended: list[tuple[Attempt, bool]] = field(default_factory=list)
+    """Runs that have ended, until the office has taken them in; with whether somebody saw the verdict."""
 
     @classmethod
     def open(cls, place: Place) -> Self:
@@ -85,9 +87,27 @@ class Workplace:
             try:
                 if begun is not None and run.verdict is not None:
                     attempt = self._attempt(run, begun, order, began, time.monotonic() - clock)
-                    self.office.finish(attempt, seen=is_seen(run.verdict))
+                    self.ended.append((attempt, is_seen(run.verdict)))
+                    self._settle()
             finally:
                 told.end()
+
+    def owes(self) -> bool:
+        """Tries to have the office take in what it could not yet, as after a full disk; whether any is left.
+
+        Until then the unit counts as in work here, and nobody could begin it again.
+        """
+        try:
+            self._settle()
+        except WorkbenchError:
+            return True
+        return False
+
+    def _settle(self) -> None:
+        while self.ended:
+            attempt, seen = self.ended[0]
+            self.office.finish(attempt, seen=seen)
+            del self.ended[0]
 
     def _plan(
         self, order: UnitOrder, answers: LineAnswers, run: Run, begun: Begun, progress: Progress | None

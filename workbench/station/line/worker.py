@@ -90,7 +90,7 @@ def _work(place: Place, inbox: Inbox, say: Reporter) -> None:
         if not inbox.is_over:
             importlib.import_module(name)
     say(Report(kind="idle"))
-    while (order := inbox.next_unit()) is not None:
+    while (order := inbox.next_unit(workplace.owes)) is not None:
         answers = inbox.begin(attended=order.attended)
         try:
             workplace.carry_out(
