@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,9 @@ from workbench.cli.report import reporting
 
 if TYPE_CHECKING:
     from workbench.station.records import Records, RunSummary
+
+SLACK_S: Final = 2.0
+"""What a run may seem longer by the clock on the wall than it was."""
 
 app = new_app(help="List, show and verify what earlier runs did.", no_args_is_help=True)
 records_verify.register(app)
@@ -104,9 +107,9 @@ def show(
             detail = records.run(run_id)
         for line in _lines(detail.summary):
             stdout.say(line)
-        began = detail.summary.started_at
+        began, elapsed_s = detail.summary.started_at, detail.summary.elapsed_s
         for event in detail.events:
-            stdout.say(f"  {_after(began, event['time'])}  {_event_words(event)}")
+            stdout.say(f"  {_after(began, elapsed_s, event['time'])}  {_event_words(event)}")
 
 
 @contextmanager
@@ -160,8 +163,13 @@ def _lines(run: RunSummary) -> list[str]:
     return [*lines, "events"]
 
 
-def _after(began: datetime, time: str) -> str:
-    return f"{(datetime.fromisoformat(time) - began).total_seconds():8.3f} s"
+def _after(began: datetime, elapsed_s: float, time: str) -> str:
+    """When something came after the run's beginning; the time of day where the clock was set meanwhile."""
+    moment = datetime.fromisoformat(time)
+    after_s = (moment - began).total_seconds()
+    if not 0 <= after_s <= elapsed_s + SLACK_S:
+        return moment.astimezone().strftime("%H:%M:%S, clock set")
+    return f"{after_s:8.3f} s"
 
 
 def _event_words(event: dict[str, Any]) -> str:

@@ -43,6 +43,9 @@ _BY_CODE: Final[dict[str, str]] = {
     "step-hangs": _LOOK,
     "unit-takes-too-long": _LOOK,
     "slot-keeps-dying": _FETCH,
+    "ca-clock-disagrees": N_(
+        "have this computer's clock set right, end the line with F10, open it again, then scan the unit"
+    ),
 }
 _COMMAND: Final = re.compile(
     r"`|(?<!\w)--\w|\bcommand\b|\.toml\b|\bCA's\b|\bworker\b|\backnowledge|\bpermit\b"

@@ -204,7 +204,7 @@ def _working(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> l
             for line in wrapped(said(slot.question.text), width)
         ]
     lines += [
-        *_titles(title, slot.inner, width, rows - len(lines) - 2 - (slot.attempt > 1)),
+        *_titles(_told(slot, title), slot.inner, width, rows - len(lines) - 2 - (slot.attempt > 1)),
         bar(slot, width, look.symbols),
         ends(((wording.time_words(slot, look.now), "plain"),), ((whole, "dim"),), width),
     ]
@@ -214,6 +214,11 @@ def _working(slot: SlotView, look: Look, band: Role, width: int, rows: int) -> l
     if left > 2 and slot.steps:
         lines += [padded((), width), *_steps(slot, look, width, left - 1)]
     return lines
+
+
+def _told(slot: SlotView, title: str) -> str:
+    """The step's words, unless they are those of the question above them."""
+    return "" if slot.question is not None and said(slot.question.text) == title else title
 
 
 def _titles(title: str, inner: str | None, width: int, rows: int) -> list[Spans]:

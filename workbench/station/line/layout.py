@@ -54,6 +54,8 @@ class Layout:
     operator: str | None
     attended: bool = True
     rma: str | None = None
+    title: str | None = None
+    """What people call the station; records know it by `station`."""
 
     def desks(self) -> list[Desk]:
         """A desk for each slot, without a process."""
@@ -62,7 +64,7 @@ class Layout:
     def state(self) -> LineState:
         """What is shown at first."""
         return LineState(
-            station=self.station,
+            station=self.title or self.station,
             recipe=self.recipe.name,
             title=self.recipe.title,
             operator=self.operator,
@@ -117,6 +119,7 @@ def lay_out(
         operator=operator,
         attended=attended,
         rma=rma,
+        title=None if station else file.name,
     )
 
 
