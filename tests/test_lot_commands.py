@@ -45,6 +45,9 @@ def bench() -> Iterator[CliBench]:
 def test_a_lot_from_its_opening_to_a_repair(bench: CliBench) -> None:
     file = bench.folder / "lot.toml"
     file.write_text(LOT)
+    file.with_name("bad.toml").write_text(LOT.replace("L1", "L0") + '[label]\nlines = ["{sirial}"]\n')
+    refused = bench.run("lot", "open", "bad.toml", "--json")
+    assert (refused.code, refused.last["error"]["code"]) == (2, "label-layout-invalid")
     opened = bench.run("lot", "open", str(file))
     assert (opened.code, in_order(["L1 is open", "5 units", "SN-0001 to SN-0009"], opened.out)) == (0, True)
     lots = Lots(open_engine(database_url(bench.folder)), "s1")
@@ -63,7 +66,9 @@ def test_a_lot_from_its_opening_to_a_repair(bench: CliBench) -> None:
     assert gone["serials"] == ["SN-0003", "SN-0004"]
     told = bench.run("lot", "show", "L1", "--units", "--json")
     assert (told.last["result"]["passed"], told.last["result"]["state"]) == (2, "open")
-    assert in_order(["R1", "open", "L1", "open"], bench.run("lot", "list").out)
+    listed = bench.run("lot", "list").out
+    assert in_order(["R1", "open", "L1", "open"], listed)
+    assert "L0" not in listed
 
 
 def test_a_new_recipe_is_refused_until_it_can_hold(bench: CliBench) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.steps_lab import StepsLab, Technician, boardless_lab, step
 from workbench.events import Measured, Notice, StepFinished
+from workbench.station.journal_reader import read_journal
 from workbench.station.steps.context import limits_words, within
 
 
@@ -47,13 +48,32 @@ def test_who_stops_a_run_gets_stopped(lab: StepsLab, do: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("do", "code"), [("bug", None), ("list", "step-misbehaved"), ("facts", "step-misbehaved")]
+    ("do", "code"),
+    [
+        ("bug", "step-crashed"),
+        ("exit", "step-crashed"),
+        ("list", "step-misbehaved"),
+        ("facts", "step-misbehaved"),
+    ],
 )
-def test_a_mistake_in_a_step_is_an_error_and_no_fail(lab: StepsLab, do: str, code: str | None) -> None:
+def test_a_mistake_in_a_step_is_an_error_and_no_fail(lab: StepsLab, do: str, code: str) -> None:
     done = lab.run(lab.recipe([step("own", do=do)]), lab.serial())
-    assert done.verdict == "ERROR"
-    assert code is None or done.code == code
+    assert (done.verdict, done.code) == ("ERROR", code)
     assert done.steps == [("own", "ERROR")]
+
+
+def test_a_step_that_crashes_is_named_and_its_traceback_is_in_the_journal_alone(lab: StepsLab) -> None:
+    done = lab.run(lab.recipe([step("own", do="bug")]), lab.serial())
+    assert done.run.error is not None
+    assert "step own of wb_own_steps: ZeroDivisionError" in done.run.error.what
+    assert done.run.journal_path.name in done.run.error.action
+    assert "Traceback" not in str(done.events)
+    assert "1 // 0" in "".join(read_journal(done.run.journal_path).tracebacks)
+
+
+def test_a_step_may_give_nothing_back(lab: StepsLab) -> None:
+    done = lab.run(lab.recipe([step("own-lock", file=str(lab.folder / "kept"))]), lab.serial())
+    assert (done.verdict, done.result["found"]) == ("PASS", {})
 
 
 def test_a_value_out_of_its_limits_is_a_fail_with_name_value_and_limits(lab: StepsLab) -> None:
@@ -163,3 +183,12 @@ def test_a_person_says_yes_or_no(lab: StepsLab, no: str, says: bool, verdict: st
 def test_nobody_to_ask_is_the_stations_trouble(lab: StepsLab) -> None:
     done = lab.run(lab.recipe([step("own", do="scan")]), lab.serial())
     assert (done.verdict, done.code) == ("ERROR", "answer-impossible")
+
+
+def test_no_label_is_printed_before_the_identity_is_verified(lab: StepsLab) -> None:
+    (lab.bench.folder / "station.toml").write_text('[station]\nid = "lab"\n[printer]\nfolder = "labels"\n')
+    early = lab.run(lab.recipe([step("label")], identity={"ca": "ca"}), "E-1")
+    assert (early.verdict, early.code) == ("ERROR", "label-too-early")
+    assert not lab.labels.exists()
+    assert lab.run(lab.recipe([step("label")]), "E-2").verdict == "PASS", "a product without identities"
+    assert [path.name for path in lab.labels.iterdir()] == ["E-2.zpl"]

@@ -56,6 +56,8 @@ def test_a_recipe_that_holds_is_explained(checked: Callable[[str], RecipeCheck])
         (HEAD + FLASH + "colour = 'blue'\n", "plan", "unknown key"),
         (HEAD + FLASH + "[label]\nsymbol = 'bar'\n", "label.symbol", "qr"),
         (HEAD + FLASH + "[[plan]]\nstep = 'label'\n[label]\ndpi = 1\n", "label.dpi", ""),
+        (HEAD + "[[plan]]\nstep = 'label'\n", "plan", "[printer]"),
+        (HEAD + FLASH + "[[plan]]\nstep = 'vrify'\n", "plan", "plan[1], step 2: there is no step"),
         (HEAD + ENROLL, "permit.lock", "must be true"),
         (HEAD + ENROLL.replace('"ca"', '"cb"'), "identity.ca", "there is no"),
         (HEAD + ENROLL.replace('ca = "ca"', 'ca = "ca"\nca_credential = "p"'), "identity.ca_credential", ""),
@@ -70,6 +72,21 @@ def test_what_cannot_hold_is_refused(
         refuse_impossible(found)
     assert key in caught.value.what
     assert found.starts == "confirm"
+
+
+def test_each_thing_in_the_way_is_named_once(checked: Callable[[str], RecipeCheck]) -> None:
+    found = checked(HEAD + FLASH.replace("f.hex", "g.hex"))
+    assert [problem.key for problem in found.problems] == ["release.firmware"]
+
+
+def test_a_recipe_that_labels_holds_where_there_is_a_printer(
+    checked: Callable[[str], RecipeCheck], bench: Bench
+) -> None:
+    (bench.folder / "station.toml").write_text('[printer]\nfolder = "labels"\n')
+    try:
+        assert not checked(HEAD + "[[plan]]\nstep = 'label'\n").problems
+    finally:
+        (bench.folder / "station.toml").unlink()
 
 
 def test_irreversible_steps_are_listed_and_need_their_permission(

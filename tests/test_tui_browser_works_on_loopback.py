@@ -81,6 +81,7 @@ def test_only_this_machine_and_only_who_knows_the_key_comes_in(line: Served) -> 
     assert status == 200
     assert "HttpOnly" in given
     assert "SameSite=Strict" in given
+    assert "Opening the line…" in page
     assert "fonts.googleapis" not in page
     assert answer(line, "/", Cookie=cookie)[0] == 200
 

@@ -24,6 +24,8 @@ from workbench.errors import InputError
 MAX_BYTES: Final = 1 << 20
 """Largest file that is read; a hand-written file is a few KiB."""
 
+WHOLE: Final = "(file)"
+"""Key of a problem that no single key has."""
 _MAX_VALUE_CHARS: Final = 60
 
 
@@ -46,7 +48,9 @@ class Problem:
     right: str
 
     def __str__(self) -> str:
-        return f"{self.key} = {self.value}: {self.right}"
+        return (
+            f"{self.value}: {self.right}" if self.key == WHOLE else f"{self.key} = {self.value}: {self.right}"
+        )
 
 
 class FileInvalid(InputError):
@@ -61,7 +65,10 @@ class FileInvalid(InputError):
         text = (
             lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} mistakes", *(f"  {x}" for x in lines)])
         )
-        super().__init__(f"{path}: {text}", action=f"correct {', '.join(p.key for p in problems)} in {path}")
+        where = ", ".join(dict.fromkeys(p.key for p in problems if p.key != WHOLE))
+        super().__init__(
+            f"{path}: {text}", action=f"correct {where} in {path}" if where else f"correct {path}"
+        )
         self.path = path
         self.problems = tuple(problems)
 
@@ -82,11 +89,12 @@ def read_bytes(path: Path, error: type[FileInvalid]) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as failure:
-        raise error(
-            path, [Problem("(file)", failure.strerror or "unreadable", "a file you can read")]
-        ) from failure
+        refused = error(path, [Problem(WHOLE, "cannot be read", failure.strerror or "unreadable")])
+        refused.cause = "a mistyped name, or a file of somebody else"
+        refused.action = "name a file that is there and that you may read"
+        raise refused from failure
     if len(content) > MAX_BYTES:
-        raise error(path, [Problem("(file)", f"over {MAX_BYTES} bytes", "a TOML file of a few KiB")])
+        raise error(path, [Problem(WHOLE, f"over {MAX_BYTES} bytes", "a TOML file of a few KiB")])
     return content
 
 
@@ -96,9 +104,9 @@ def parse(content: bytes, path: Path, model: type[M], error: type[FileInvalid]) 
         data = tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError as failure:
         right = f"UTF-8 text (byte {failure.start} is not)"
-        raise error(path, [Problem("(file)", "not text", right)]) from failure
+        raise error(path, [Problem(WHOLE, "not text", right)]) from failure
     except (tomllib.TOMLDecodeError, RecursionError) as failure:
-        raise error(path, [Problem("(file)", "not TOML", shown_text(str(failure)))]) from failure
+        raise error(path, [Problem(WHOLE, "not TOML", shown_text(str(failure), 160))]) from failure
     try:
         return model.model_validate(data)
     except ValidationError as failure:
@@ -138,7 +146,7 @@ def dotted(loc: Sequence[int | str]) -> str:
     text = ""
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{shown_text(str(part))}"
-    return text.lstrip(".") or "(file)"
+    return text.lstrip(".") or WHOLE
 
 
 def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
@@ -146,7 +154,7 @@ def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
     key = dotted(_without_tags(model, loc))
     if kind == "extra_forbidden":
         known = _keys(_annotation(model, loc[:-1]))
-        hint = suggestion(str(loc[-1]), known) or f"; known are: {', '.join(known)}"
+        hint = suggestion(str(loc[-1]), known) or (f"; known are: {', '.join(known)}" if known else "")
         return Problem(key, shown(error["input"]), f"unknown key{hint}")
     value = "(absent)" if kind == "missing" else shown(error["input"])
     return Problem(key, value, _right(model, error))

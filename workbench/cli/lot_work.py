@@ -37,10 +37,12 @@ def open_(
       workbench lot open lot-7.toml
       workbench lot open lot-7.toml --amend
     """
+    from workbench.station.labels.layout import layout_of
     from workbench.station.lots.lot_file import load_lot
 
     with reporting("lot open", opt.Output(json=json, plain=plain)) as report:
         lot = load_lot(file)
+        layout_of(lot.label, file)
         with typed.open_lots(bench) as lots:
             opened = lots.open_lot(lot, amend=amend)
         report.result |= typed.lot_value(opened)

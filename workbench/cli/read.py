@@ -32,7 +32,7 @@ class OutputUnwritable(WorkbenchError):
     code = "output-unwritable"
     blame = Blame.STATION
     default_cause = "the folder does not exist or may not be written, or the disk is full"
-    default_action = "name another file with --output"
+    default_action = "name another file, or make the folder or room on the disk"
 
 
 @app.command()

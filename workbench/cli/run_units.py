@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import queue
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from workbench.boards.bench import Bench
-from workbench.cli import many, stderr, stdout, words
+from workbench.cli import many, run_junit, signals, stderr, stdout, words
 from workbench.cli.job import bench_of
 from workbench.cli.options import Choice
-from workbench.cli.report import tell_alone
-from workbench.errors import Blame, InputError, WorkbenchError
+from workbench.cli.report import Report, reporting, tell_alone
+from workbench.cli.run_questions import ask
+from workbench.errors import EXIT_CODES, Blame, InputError, Stopped, WorkbenchError
 from workbench.station.side_by_side import Ending
 from workbench.station.throttle import Stamped
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.station.line.state import ScanAnswer
     from workbench.station.lots.lot_file import Lot
     from workbench.station.recipes.recipe import Recipe
+    from workbench.station.steps.plan import PlannedStep
 
 Data = dict[str, Any]
 VERB: Final = "unit"
@@ -87,23 +90,37 @@ class _Results:
 
 
 def show_recipe(orders: Orders, choice: Choice) -> int:
-    """`--dry-run`: what would be done, in words; touches no board."""
+    """`--dry-run`: what would be done, in words, or as `observed` events; touches no board and no lot."""
+    from workbench.station.labels.layout import layout_of
+    from workbench.station.lots.lot_file import refuse_foreign_lot
     from workbench.station.recipes.check import check_recipe, refuse_impossible
 
-    bench, recipe, _lot = _load(orders, choice)
-    check = check_recipe(recipe, bench)
-    refuse_impossible(check)
-    names = list(choice.slots) or list(check.fitting)
-    for name in names:
-        bench.slot(name)
-    if choice.output.json:
-        irreversible = [step.as_json() for step in check.irreversible]
-        stdout.say_json({"words": list(check.words), "irreversible": irreversible, "slots": names})
-        return 0
-    for line in check.words:
-        stdout.say_wrapped(line)
-    stdout.say(f"slots: {', '.join(names)}; nothing was touched")
+    with reporting("run", choice.output) as report:
+        bench, recipe, lot = _load(orders, choice)
+        if lot is not None:
+            refuse_foreign_lot(lot, recipe)
+            layout_of(lot.label, lot.path or orders.recipe)
+        check = check_recipe(recipe, bench)
+        refuse_impossible(check)
+        names = list(choice.slots) or list(check.fitting)
+        for name in names:
+            bench.slot(name)
+        if orders.serials or orders.count is not None:
+            names = list(_units(orders, names, hands_out=lot is not None and lot.rule.gives))
+        _observe_plan(report, check.plan, names)
+        report.result |= {"dry_run": True, "recipe": recipe.name, "sha256": recipe.sha256, "slots": names}
+        if not choice.output.json:
+            for line in check.words:
+                stdout.say_wrapped(line)
+            stdout.say(f"slots: {', '.join(names)}; nothing was touched")
     return 0
+
+
+def _observe_plan(report: Report, plan: Sequence[PlannedStep], slots: Sequence[str]) -> None:
+    for name in slots:
+        for number, planned in enumerate(plan, 1):
+            step = {"slot": name, "number": number, "title": planned.title}
+            report.observe("planned-step", {**step, **planned.as_json(done=False)})
 
 
 def perform_recipe(orders: Orders, choice: Choice) -> int:
@@ -113,6 +130,8 @@ def perform_recipe(orders: Orders, choice: Choice) -> int:
     bench, recipe, lot = _load(orders, choice)
     slots = choice.slots or _fitting(recipe, bench)
     units = _units(orders, slots, hands_out=lot is not None and lot.rule.gives)
+    if orders.junit is not None:
+        run_junit.refuse_unwritable(orders.junit)
     heard: queue.SimpleQueue[tuple[str, Data]] = queue.SimpleQueue()
     tell = many.json_line if choice.output.json else many.screen(choice, list(units))
     results = _Results()
@@ -128,16 +147,18 @@ def perform_recipe(orders: Orders, choice: Choice) -> int:
         heard=[lambda slot, event: heard.put((slot, event))],
     )
     try:
-        _work(line, units, heard, tell, results)
+        cut_short = _work(line, units, heard, tell, results)
     finally:
         line.close()
+        _hear_rest(units, heard, tell, results)
         if isinstance(tell, many.Lines):
             tell.close()
-    if orders.junit is not None:
-        _write_junit(orders.junit, recipe.name, results)
     if not choice.output.json:
         _summary(results, choice)
-    return many.exit_code(results.endings.values())
+    if orders.junit is not None:
+        run_junit.write_junit(orders.junit, recipe.name, results.events, results.serials, list(units))
+    code = many.exit_code(results.endings.values())
+    return EXIT_CODES[Blame.STOPPED] if cut_short and code != EXIT_CODES[Blame.BUG] else code
 
 
 def _load(orders: Orders, choice: Choice) -> tuple[Bench, Recipe, Lot | None]:
@@ -188,30 +209,40 @@ def _work(
     heard: queue.SimpleQueue[tuple[str, Data]],
     tell: Callable[[str, Data], None],
     results: _Results,
-) -> None:
-    """Begins all units, and hears them until the last has ended; Ctrl-C ends them after their step."""
+) -> bool:
+    """Begins all units, and hears them until the last has ended; Ctrl-C ends them after their step.
 
-    stopping = False
-    waiting: set[str] = set()
+    Returns whether a second one ended them at once.
+    """
+    interrupts, asked = 0, False
+    waiting: set[str] | None = None
     while True:
         try:
-            if not waiting and not stopping:
+            if interrupts > 1:
+                line.close(0.0)
+                return True
+            if interrupts and not asked:
+                asked = True
+                waiting = _ask_for_the_end(line, units, results)
+            if waiting is None:
                 waiting = {
                     name for name, serial in units.items() if _begin(line, name, serial, tell, results)
                 }
             while waiting:
                 _hear(line, heard, tell, results, waiting)
-            return
-        except (KeyboardInterrupt, BrokenPipeError) as exc:
-            if stopping and isinstance(exc, KeyboardInterrupt):
-                line.close(0.0)
-                return
-            stopping = True
-            for name in units:
-                line.cancel(name)
-            waiting = {
-                name for name in units if name not in results.endings and line.state().slot(name).run_id
-            }
+            return False
+        except KeyboardInterrupt:
+            interrupts += 1
+        except BrokenPipeError:
+            interrupts = max(interrupts, 1)
+
+
+def _ask_for_the_end(line: Line, units: Iterable[str], results: _Results) -> set[str]:
+    """Each run ends after its current step; returns the slots whose runs go on until then."""
+    for name in units:
+        line.cancel(name)
+    stderr.say("each run ends after its current step; Ctrl-C once more ends it at once")
+    return {name for name in units if name not in results.endings and line.state().slot(name).run_id}
 
 
 def _hear(
@@ -230,16 +261,39 @@ def _hear(
         waiting.discard(name)
     tell(name, event)
     if event["event"] == "asked":
-        _ask(line, name, event)
+        ask(line, name, event)
 
 
-def _ask(line: Line, slot: str, event: Data) -> None:
-    """A run's question to the person at the terminal."""
-    if event["kind"] == "confirm":
-        line.answer(slot, event["prompt"], stderr.ask(event["text"]))
-        return
-    stderr.say(f"{slot}: {event['text']}, then press Enter:")
-    line.answer(slot, event["prompt"], sys.stdin.readline().strip())
+def _hear_rest(
+    units: dict[str, str | None],
+    heard: queue.SimpleQueue[tuple[str, Data]],
+    tell: Callable[[str, Data], None],
+    results: _Results,
+) -> None:
+    """What was said while the line closed; a unit of which nothing was said at all was stopped."""
+    with suppress(BrokenPipeError):
+        while not heard.empty():
+            name, event = heard.get_nowait()
+            results.hear(name, event)
+            tell(name, event)
+    for name, serial in units.items():
+        if name not in results.endings:
+            shown = results.serials.setdefault(name, serial or "?")
+            _tell_end(
+                name, Stopped(f"unit {shown} in slot {name} was stopped by {signals.reason()}"), tell, results
+            )
+
+
+def _tell_end(slot: str, error: WorkbenchError, tell: Callable[[str, Data], None], results: _Results) -> None:
+    """An end that no run tells of."""
+
+    def hear(stamped: Stamped) -> None:
+        event = stamped.as_json()
+        results.hear(slot, event)
+        with suppress(BrokenPipeError):
+            tell(slot, event)
+
+    tell_alone(VERB, error, hear)
 
 
 def _begin(
@@ -256,33 +310,17 @@ def _begin(
     results.serials[slot] = answer.serial or serial or "?"
     if answer.kind in ("started", "resumed"):
         return True
-    error = _refusal(answer)
-
-    def hear(stamped: Stamped) -> None:
-        event = stamped.as_json()
-        results.hear(slot, event)
-        tell(slot, event)
-
-    tell_alone(VERB, error, hear)
+    _tell_end(slot, _refusal(answer, slot), tell, results)
     return False
 
 
-def _refusal(answer: ScanAnswer) -> WorkbenchError:
+def _refusal(answer: ScanAnswer, slot: str) -> WorkbenchError:
     if answer.error is not None:
-        return UnitRefused(asdict(answer.error))
+        told = asdict(answer.error)
+        if told["code"] == "slot-broken":
+            told["action"] = f"look at slot {slot}, then run `workbench slot acknowledge {slot}`"
+        return UnitRefused(told)
     return UnitsUnclear(f"'{answer.text}' is no serial number", cause="it means something else to a scanner")
-
-
-def _write_junit(path: Path, name: str, results: _Results) -> None:
-    from workbench.station.reports.junit import junit
-    from workbench.station.reports.unit_run import from_events
-
-    runs = [from_events(events, slot=slot) for slot, events in results.events.items()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(junit(runs, name))
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _summary(results: _Results, choice: Choice) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -43,7 +44,7 @@ def list_(bench: opt.Bench = None, json: opt.Json = False, plain: opt.Plain = Fa
                 [
                     slot.name,
                     slot.target.name,
-                    value["power"],
+                    value["power"] if value["broken"] is None else f"{value['power']}, broken",
                     _user(value["lease"]),
                     value["chip_id"] or "not seen yet",
                 ]
@@ -151,6 +152,38 @@ def release(
 
 
 @app.command()
+def acknowledge(
+    slot: SlotName,
+    bench: opt.Bench = None,
+    json: opt.Json = False,
+    plain: opt.Plain = False,
+) -> None:
+    """Say that somebody has looked at a broken slot: recipes run in it again.
+
+    A slot is broken when a step hung in it, when an irreversible step ended in an error, or when its process
+    died twice. While a line is open, do it there.
+
+    \b
+    Example:
+      workbench slot acknowledge v1
+    """
+    from workbench.cli.job import bench_of
+    from workbench.station.line.acknowledge import acknowledge_slot
+
+    with reporting("slot acknowledge", opt.Output(json=json, plain=plain)) as report:
+        was = acknowledge_slot(bench_of(bench), slot)
+        report.result |= {
+            "slot": slot,
+            "was": None if was is None else asdict(was[0]),
+            "serial": was and was[1],
+        }
+        if not json and was is None:
+            stdout.say(f"{slot} was not broken")
+        elif not json and was is not None:
+            stdout.say(f"{slot} takes units again; it was broken: {was[0].code}: {was[0].what}")
+
+
+@app.command()
 def exchange(
     slot: SlotName,
     board: Annotated[
@@ -213,10 +246,19 @@ def _state(slot: Slot) -> dict[str, Any]:
         "name": slot.name,
         "target": slot.target.name,
         "power": state,
+        "broken": _broken(slot),
         "lease": _lease(slot),
         "chip_id": seen.chip_id if seen else None,
         "chip_seen": seen.last_seen if seen else None,
     }
+
+
+def _broken(slot: Slot) -> str | None:
+    """Code of the error for which recipes do not run in it before somebody has looked."""
+    from workbench.station.line.latch import latched
+
+    found = latched(slot.state_dir)
+    return None if found is None else found[0].code
 
 
 def _lease(slot: Slot) -> dict[str, Any]:

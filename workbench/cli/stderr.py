@@ -45,6 +45,15 @@ def ask(request: str) -> bool:
     return bool(answer) and not answer.strip().lower().startswith("n")
 
 
+def confirm(question: str) -> bool:
+    """Asks the person at the terminal; what is no clear yes is no."""
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{clean(question)} (y and Enter for yes, anything else is no): ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def cleaned(text: str) -> str:
     """`text` without what a terminal would obey, for `console`."""
     return clean(text)

@@ -19,6 +19,7 @@ from typing import Final
 from workbench.boards.bench import BENCH_FILE, Bench, load_bench
 from workbench.boards.bench_write import BenchUnwritable, virtual_bench_text, write_new
 from workbench.events import Emit, ignore
+from workbench.languages import N_
 from workbench.station import demo_identity
 from workbench.station.demo import EMULATORS, TARGET, EmulatorMissing, FirmwareMissing
 from workbench.station.demo_secure import PROFILE
@@ -126,11 +127,12 @@ digits = 4
 check = "luhn"
 """
 
+NOTICE: Final = N_("F12: the engineer's screens. PIN of this demo: {pin}")
 STATION: Final = """\
 [station]
 id = "demo"
 name = "Demo line"
-notice = "F12: the engineer's screens. PIN of this demo: {pin}"
+notice = "{notice}"
 
 [printer]
 folder = "labels"
@@ -224,7 +226,7 @@ def _fill(made: DemoLine, firmware: Path, emit: Emit, say: Callable[[str], None]
         made.gateway: GATEWAY,
         made.lot: LOT.format(lot=LOT_ID, recipe="sensor", prefix="SN", quantity=200),
         made.gateway_lot: LOT.format(lot="DEMO-GATEWAYS", recipe="gateway", prefix="GW", quantity=50),
-        made.folder / "station.toml": STATION.format(pin=_make_pin(made.folder)),
+        made.folder / "station.toml": STATION.format(notice=NOTICE.format(pin=_make_pin(made.folder))),
     }
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")

@@ -175,7 +175,9 @@ def _wrong_words(after: Attempts, now: float) -> str:
     if wait := remaining(after, now):
         return f"that is not the PIN; the next attempt is possible in {_duration(wait)}"
     left = FREE_FAILURES - after.failures
-    return f"that is not the PIN; {left} more attempt{'s' if left > 1 else ''} before it is locked"
+    if left == 1:
+        return "that is not the PIN; one more attempt before it is locked"
+    return f"that is not the PIN; {left} more attempts before it is locked"
 
 
 def _duration(seconds: float) -> str:

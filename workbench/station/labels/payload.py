@@ -46,7 +46,11 @@ def short_fingerprint(fingerprint: str | None) -> str:
     if not fingerprint:
         return ""
     if _HASH.fullmatch(fingerprint) is None:
-        raise LabelSerialUnfit(f"{shown_text(repr(fingerprint))} is no fingerprint in hexadecimal digits")
+        raise LabelSerialUnfit(
+            f"{shown_text(repr(fingerprint))} is no fingerprint",
+            cause=f"a fingerprint is at least {FINGERPRINT_DIGITS} hexadecimal digits of a key's SHA-256",
+            action="give it as `workbench identity show` prints the unit's key",
+        )
     return fingerprint[:FINGERPRINT_DIGITS].upper()
 
 

@@ -6,7 +6,7 @@ refuse_impossible(check)             # raises RecipeImpossible with all problems
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,6 +42,7 @@ class RecipeCheck:
     """What was found.
 
     words         the recipe for a person, line by line
+    plan          its steps on the first kind of board that it can be planned for
     irreversible  steps of which something cannot be undone; known where `is_planned`
     problems      why it cannot hold; none: it can
     slots         every slot of the bench
@@ -50,6 +51,7 @@ class RecipeCheck:
 
     recipe: str
     words: tuple[str, ...]
+    plan: tuple[PlannedStep, ...] = ()
     irreversible: tuple[PlannedStep, ...] = ()
     is_planned: bool = False
     problems: tuple[Problem, ...] = ()
@@ -78,9 +80,10 @@ def check_recipe(recipe: Recipe, bench: Bench) -> RecipeCheck:
     plan = next((on.plan for on in found.values() if on.plan), ())
     irreversible = tuple(planned for planned in plan if planned.irreversible)
     problems = (
-        *_missing(recipe),
-        *_of_plans(found),
+        *(missing := tuple(_missing(recipe))),
+        *_of_plans(found, [problem.value for problem in missing]),
         *_of_label(recipe),
+        *_of_printer(recipe, bench),
         *_of_permissions(recipe, irreversible),
         *_of_production(recipe),
         *_of_slots(recipe, slots, is_planned=bool(plan)),
@@ -89,6 +92,7 @@ def check_recipe(recipe: Recipe, bench: Bench) -> RecipeCheck:
     return RecipeCheck(
         recipe=recipe.name,
         words=recipe_words(recipe, plan),
+        plan=plan,
         irreversible=irreversible,
         is_planned=bool(plan),
         problems=problems,
@@ -153,10 +157,13 @@ def _folders(recipe: Recipe) -> Iterator[tuple[str, Path | None]]:
             yield f"identity.{name}", getattr(identity, name)
 
 
-def _of_plans(found: dict[str, _OnTarget]) -> Iterator[Problem]:
+def _of_plans(found: dict[str, _OnTarget], missing: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the plan, each thing once, and without the files that are `missing` anyhow."""
     told: set[str] = set()
     for name, on in found.items():
-        if on.error is not None and on.error.code != _LABEL and on.error.what not in told:
+        if on.error is None or any(path in on.error.what for path in missing):
+            continue
+        if on.error.code != _LABEL and on.error.what not in told:
             told.add(on.error.what)
             key = "recipe.target" if on.target is None else "plan"
             yield Problem(key, name, f"{on.error.what} ({on.error.action})")
@@ -171,6 +178,16 @@ def _of_label(recipe: Recipe) -> Iterator[Problem]:
         layout_of(recipe.label, recipe.path)
     except LabelLayoutInvalid as error:
         yield from error.problems
+
+
+def _of_printer(recipe: Recipe, bench: Bench) -> Iterator[Problem]:
+    """A label that cannot be printed would be noticed when all the rest of the unit is done."""
+    from workbench.station.station_file import STATION_FILE, load_station
+
+    prints = any(entry.step == "label" for entry in recipe.plan)
+    if prints and load_station(bench.folder).printer is None:
+        right = f"step label needs a printer: add a [printer] table to {bench.folder / STATION_FILE}"
+        yield Problem("plan", "label", right)
 
 
 def _of_permissions(recipe: Recipe, irreversible: tuple[PlannedStep, ...]) -> Iterator[Problem]:

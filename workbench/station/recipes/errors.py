@@ -19,8 +19,10 @@ class RecipeImpossible(InputError):
     """A recipe cannot hold on this bench."""
 
     code = "recipe-impossible"
-    default_cause = "a file that the recipe names is missing, or no slot of the bench can do its plan"
-    default_action = "see `workbench recipe check`, and correct what it names"
+    default_cause = (
+        "the recipe names what is not here: a file, a step, an option, a permission, or a slot for it"
+    )
+    default_action = "correct what is named above; `workbench recipe check` explains the whole recipe"
 
     def __init__(self, recipe: str, problems: Sequence[Problem]) -> None:
         lines = [f"{problem.key}: {problem.right}" for problem in problems]

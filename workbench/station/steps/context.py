@@ -249,7 +249,9 @@ def clean_value(value: Any) -> Any:
 
 
 def plain_result(key: str, value: Any) -> dict[str, Any]:
-    """What a step gave back, cleaned and as JSON carries it.  Raises StepMisbehaved."""
+    """What a step gave back, cleaned and as JSON carries it; None is nothing.  Raises StepMisbehaved."""
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise StepMisbehaved(f"step {key} gave back no table but {type(value).__name__}")
     return {str(name): plain(item) for name, item in clean_value(value).items()}

@@ -119,6 +119,15 @@ class StepMisbehaved(WorkbenchError):
     default_action = "correct the package; docs/steps.md says what a step may give back"
 
 
+class StepCrashed(WorkbenchError):
+    """A step of an installed package raised what it did not foresee."""
+
+    code = "step-crashed"
+    blame = Blame.STATION
+    default_cause = "a mistake in the package that brings the step, or an instrument that it did not reach"
+    default_action = "run the unit again; if it comes back, give the run's journal to whoever wrote the step"
+
+
 class AnswerImpossible(WorkbenchError):
     """A step asks a person, and there is nobody to ask."""
 

@@ -20,8 +20,8 @@ FACT: Final = "label"
 class Label(Step[NoOptions]):
     """Prints the unit's label on the station's printer.
 
-    In a plan that enrols, only after the unit is verified.  A unit that is tried again gets no second label;
-    a lost one is printed by `workbench label print`.
+    Where the recipe has an [identity], only after the unit is verified.  A unit that is tried again gets no
+    second label; a lost one is printed by `workbench label print`.
     """
 
     name = "label"
@@ -77,7 +77,6 @@ def label_for(ctx: StepContext) -> Any:
     from workbench.station.labels.payload import label_of
 
     identity = ctx.facts.get(IDENTITY, {})
-    enrols = any(entry.step == "enroll" for entry in ctx.recipe.plan)
-    if enrols and identity.get("state") != "verified":
+    if ctx.recipe.identity is not None and identity.get("state") != "verified":
         raise LabelTooEarly(f"unit {ctx.serial} has no verified identity that its label could name")
     return label_of(ctx.serial, identity.get("fingerprint"))

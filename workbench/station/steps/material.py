@@ -171,5 +171,5 @@ def _lacks(recipe: Recipe, step: str, what: str) -> PlanImpossible:
     return PlanImpossible(
         f"recipe {recipe.name}: step {step} needs {what}",
         cause="the recipe does not say it",
-        action=f"add {what} to the recipe; docs/steps.md shows it",
+        action=f"add {what} to the recipe; docs/recipes.md shows it",
     )

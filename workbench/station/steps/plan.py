@@ -22,7 +22,7 @@ from workbench.station.steps.errors import (
     StepOptionsInvalid,
 )
 from workbench.station.steps.registry import NAME, step_named
-from workbench.toml_file import Table, problems_of, shown_text
+from workbench.toml_file import WHOLE, Problem, Table, problems_of, shown_text
 
 if TYPE_CHECKING:
     from workbench.boards.bench import Slot
@@ -77,9 +77,18 @@ def check_options(name: str, options: dict[str, Any], path: Path) -> Table:
     try:
         return model.model_validate(options)
     except ValidationError as failure:
-        problems = problems_of(model, failure)
-        text = "; ".join(str(problem) for problem in problems)
-        raise StepOptionsInvalid(f"{path}: step {name}: {text}") from None
+        known = ", ".join(field.alias or key for key, field in model.model_fields.items())
+        raise StepOptionsInvalid(
+            f"{path}: step {name}: {'; '.join(_told(problem) for problem in problems_of(model, failure))}",
+            action=f"correct the recipe's [[plan]]; options of step {name} are: {known}"
+            if known
+            else f"leave it out: step {name} has no options",
+        ) from None
+
+
+def _told(problem: Problem) -> str:
+    """A problem of the options together has no key."""
+    return problem.right if problem.key == WHOLE else str(problem)
 
 
 def plan_of(recipe: Recipe, target: Target) -> tuple[PlannedStep, ...]:
@@ -91,9 +100,10 @@ def plan_of(recipe: Recipe, target: Target) -> tuple[PlannedStep, ...]:
     if not 0 < len(recipe.plan) <= MAX_STEPS:
         raise PlanImpossible(f"recipe {recipe.name}: a plan has 1 to {MAX_STEPS} steps")
     keys = _keys([entry.name or entry.step for entry in recipe.plan])
-    plan = tuple(_planned(recipe, key, entry) for key, entry in zip(keys, recipe.plan, strict=True))
+    plan = tuple(_entry(recipe, number, key) for number, key in enumerate(keys))
     for planned in plan:
-        planned.step.check(planned.options, recipe, target)
+        with _own_mistakes(planned.key):
+            planned.step.check(planned.options, recipe, target)
     _refuse_order(recipe, plan, target)
     return plan
 
@@ -134,7 +144,8 @@ def dry_run_words(recipe: Recipe, plan: Sequence[PlannedStep]) -> tuple[str, ...
             given = "permitted" if recipe.permit.grants(planned.permission) else "NOT PERMITTED"
             mark = f"   [CANNOT BE UNDONE; {planned.permission}: {given}]"
         lines.append(f"{number}. {planned.key}: {planned.title}{limit}{again}{mark}")
-        lines += [f"     {line}" for line in planned.step.explain(planned.options, recipe)]
+        with _own_mistakes(planned.key):
+            lines += [f"     {line}" for line in planned.step.explain(planned.options, recipe)]
     return tuple(lines)
 
 
@@ -149,6 +160,15 @@ def _keys(names: list[str]) -> list[str]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise PlanImpossible(f"two steps of the plan are called {shown_text(twice)}")
     return keys
+
+
+def _entry(recipe: Recipe, number: int, key: str) -> PlannedStep:
+    """One entry; its mistakes say which one it is."""
+    try:
+        return _planned(recipe, key, recipe.plan[number])
+    except WorkbenchError as error:
+        error.what = f"plan[{number}], step {number + 1}: {error.what}"
+        raise
 
 
 def _planned(recipe: Recipe, key: str, entry: Any) -> PlannedStep:

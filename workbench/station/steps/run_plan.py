@@ -29,8 +29,9 @@ from workbench.station.steps.context import (
     plain_facts,
     plain_result,
 )
-from workbench.station.steps.errors import StepTimeOver, UnitExchanged, UnitTimeOver, UnitUnclear
+from workbench.station.steps.errors import StepCrashed, StepTimeOver, UnitExchanged, UnitTimeOver, UnitUnclear
 from workbench.station.steps.plan import PlannedStep, plan_of, refuse_misfit, refuse_unpermitted
+from workbench.station.steps.registry import BUILT_IN
 from workbench.station.steps.resume import Beginning, Progress, where_to_begin
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ class _UnitRun:
         try:
             with self.run.step(planned.key, planned.title), ctx.limit:
                 looked = self._looked(ctx, planned)
-                found = {} if looked else plain_result(planned.key, planned.step.run(ctx, planned.options))
+                found = {} if looked else self._done(ctx, planned)
                 facts = plain_facts(planned.key, self.notebook.facts)
         except BaseException as error:
             self._failed(planned, error, time.monotonic() - began_s)
@@ -264,6 +265,22 @@ class _UnitRun:
         self._note(planned, "DONE-BEFORE" if looked else "PASS", time.monotonic() - began_s)
         if found:
             self.run.result["found"][planned.key] = found
+
+    def _done(self, ctx: StepContext, planned: PlannedStep) -> dict[str, Any]:
+        """The step's own work, and what it gave back.  What an engineer's step raises by mistake names it."""
+        try:
+            return plain_result(planned.key, planned.step.run(ctx, planned.options))
+        except WorkbenchError:
+            raise
+        except (Exception, SystemExit) as error:
+            if planned.step.name in BUILT_IN:
+                raise
+            self.run.keep_traceback(error)
+            where, words = type(planned.step).__module__, f"{type(error).__name__}: {error}"
+            raise StepCrashed(
+                f"step {planned.key} of {clean_text(where)}: {clean_text(words)}; {ctx.state}",
+                action=f"{StepCrashed.default_action} ({self.run.journal_path.name})",
+            ) from error
 
     def _renew(self, held: Held) -> None:
         """The slot stays this run's for another lease's time; not at every step, for that is a file."""
