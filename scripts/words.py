@@ -5,7 +5,8 @@
     scripts/words.py --update   writes the template and brings every catalogue up to it
 
 A new catalogue begins as a copy of the template: locale/CODE/LC_MESSAGES/workbench.po.  Words are what
-`_`, `N_` and `ngettext` mark, the causes and actions that errors have by default, and the titles of steps.
+`_`, `N_` and `ngettext` mark, the causes and actions that errors have by default, the titles of steps, and
+what the modules say that `scripts/spoken.py` names.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polib
-from babel.messages.extract import extract_from_file
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from scripts.spoken import spoken  # noqa: E402
+
 PACKAGE: Final = ROOT / "workbench"
 LOCALE: Final = PACKAGE / "languages" / "locale"
 TEMPLATE: Final = LOCALE / "workbench.pot"
-KEYWORDS: Final[dict[str, Any]] = {"_": None, "N_": None, "ngettext": (1, 2)}
+TEXTS: Final = {"_": 1, "N_": 1, "ngettext": 2}
+"""How many texts each mark takes."""
 MARK: Final = re.compile(r"\b(_|N_|ngettext)\(")
 DEFAULTS: Final = ("default_cause", "default_action")
 
@@ -56,18 +63,24 @@ def words(package: Path = PACKAGE) -> dict[Word, list[str]]:
     found: dict[Word, list[str]] = {}
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package.parent).as_posix()
-        for word in (*marked(path), *defaults(path)):
+        for word in (*marked(path), *defaults(path), *map(Word, spoken(path, package))):
             if word.one and name not in (places := found.setdefault(word, [])):
                 places.append(name)
     return found
 
 
 def marked(path: Path) -> Iterator[Word]:
-    """What a module marks by a call."""
-    if MARK.search(path.read_text(encoding="utf-8")) is None:
+    """What a module marks by a call, also within an f-string."""
+    source = path.read_text(encoding="utf-8")
+    if MARK.search(source) is None:
         return
-    for _line, message, _comments, _context in extract_from_file("python", str(path), keywords=KEYWORDS):
-        yield Word(*message) if isinstance(message, tuple) else Word(message)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and _named(node.func) in TEXTS:
+            texts = [
+                arg.value for arg in node.args[: TEXTS[_named(node.func)]] if isinstance(arg, ast.Constant)
+            ]
+            if texts and all(isinstance(text, str) for text in texts):
+                yield Word(*map(str, texts))
 
 
 def defaults(path: Path) -> Iterator[Word]:
@@ -93,7 +106,7 @@ def _texts(value: ast.expr | None) -> Iterator[Word]:
         yield from (*_texts(value.body), *_texts(value.orelse))
 
 
-def _named(target: ast.expr) -> str:
+def _named(target: ast.AST) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli import stdout
+from workbench.cli import stderr, stdout
 from workbench.errors import Blame, WorkbenchError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ReportUnwritable(WorkbenchError):
 
 
 def write(path: Path, parts: Iterable[str | bytes]) -> None:
-    """Writes a file that appears whole or not at all; raises ReportUnwritable."""
+    """Writes a file that appears whole or not at all, and says so; raises ReportUnwritable."""
     waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
@@ -46,6 +46,7 @@ def write(path: Path, parts: Iterable[str | bytes]) -> None:
             waiting.unlink(missing_ok=True)
     except OSError as error:
         raise ReportUnwritable(f"{path}: {error.strerror or error}") from error
+    stderr.say(f"wrote {path}")
 
 
 def maker_of(folder: Path) -> Maker:

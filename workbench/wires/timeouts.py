@@ -39,7 +39,8 @@ def timeout_error(wait: Wait, buffer: ExpectBuffer) -> ConsoleTimeout | SerialLo
     tail = _tail(raw)
     what = f"{show(wait.pattern)} did not come within {wait.timeout_s:g} s on {wait.port}: {_arrived(wait)}"
     if wait.losses:
-        what += f"; the port was lost {wait.losses} time{'s' if wait.losses > 1 else ''} meanwhile"
+        lost = "the port was lost" if wait.losses == 1 else f"the port was lost {wait.losses} times"
+        what += f"; {lost}"
     what += f"\n{_quoted(tail)}" if tail else ""
     if not wait.connected:
         return SerialLost(f"{wait.port} is away, and {what}")
