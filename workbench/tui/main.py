@@ -98,6 +98,9 @@ def show(station: Station, *, plain: bool = False) -> int:
 
 def _run_app(station: Station) -> WorkbenchError | None:
     """The screen; returns the defect that ended it, if one did."""
+    if not in_browser():
+        for name in ("COLUMNS", "LINES"):  # a size that somebody exported would hide that of the window
+            os.environ.pop(name, None)
     os.environ.setdefault("TEXTUAL_FPS", str(PAINTS_AT_MOST))  # read when Textual is loaded
     from workbench.tui.app import StationApp
 
