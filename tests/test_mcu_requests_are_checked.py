@@ -228,6 +228,13 @@ def test_a_point_off_the_curve_is_refused() -> None:
     assert refused.value.reason == "csr-form"
 
 
+def test_a_signature_has_no_unused_bits() -> None:
+    der = next(made for made in (csr_of() for _ in range(200)) if not made[-1] & 1)
+    at = len(der) - len(read_csr(der).signature) - 1
+    assert der[at] == 0
+    assert reason_of(lambda: read_csr(der[:at] + b"\1" + der[at + 1 :])) == "csr-form"
+
+
 @given(st.integers(0, len(csr_of()) - 1), st.integers(1, 255))
 def test_no_changed_byte_is_accepted(at: int, change: int) -> None:
     der = csr_of()

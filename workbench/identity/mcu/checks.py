@@ -122,6 +122,7 @@ def read_csr(der: bytes) -> x509.CertificateSigningRequest:
         csr = x509.load_der_x509_csr(der)
         csr.public_key()
         same = csr.public_bytes(Encoding.DER) == der
+        same = same and der.endswith(b"\0" + csr.signature)  # whole octets: no bit of the last one is unused
         list(csr.attributes)
         list(csr.subject)
     except (
