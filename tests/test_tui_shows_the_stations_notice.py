@@ -8,8 +8,10 @@ import pytest
 
 from workbench.station.demo_line import NOTICE as DEMO_NOTICE
 from workbench.station.demo_line import STATION, _make_pin
+from workbench.station.line.state import Question, SlotView, StepView
 from workbench.station.operators_pin import PinWrong, check_pin
 from workbench.station.station_file import StationFileInvalid, load_station
+from workbench.tui.card import Look, card
 from workbench.tui.drawn import text_of
 from workbench.tui.face import Face, Message
 from workbench.tui.page_words import panel
@@ -44,3 +46,12 @@ def test_the_demo_tells_a_pin_that_is_its_own(tmp_path: Path) -> None:
     check_pin(tmp_path, pin)
     with pytest.raises(PinWrong):
         check_pin(tmp_path, str((int(pin) + 1) % 10**6).zfill(6))
+
+
+@pytest.mark.parametrize(("title", "times"), [("Is the lid closed?", 1), ("Asking for the lid", 2)])
+def test_a_question_is_not_told_twice(title: str, times: int) -> None:
+    step = StepView(step="confirm", title=title, state="running")
+    question = Question(prompt="p", kind="confirm", text="Is the lid closed?")
+    slot = SlotView(name="v1", target="t", phase="asking", serial="S", steps=(step,), question=question)
+    shown = text_of(card(slot, Look(0.0, FINE), 60, 8))  # no room for the plan below
+    assert shown.count("lid") == times
